@@ -85,14 +85,15 @@ export type LogEntry = Message<"tidewire.v1.LogEntry"> & {
   userIds: bigint[];
 
   /**
-   * Members whose interval begins with this entry.
+   * Delivered by conversation: members whose sessions listen from this entry on. Those whose interval begins with it; and
+   * all of them, with the entry that takes a group over to delivery by conversation.
    *
    * @generated from field: repeated fixed64 joined_user_ids = 6;
    */
   joinedUserIds: bigint[];
 
   /**
-   * Members whose interval ends with this entry.
+   * Delivered by conversation: users whose interval ends with this entry.
    *
    * @generated from field: repeated fixed64 left_user_ids = 7;
    */
