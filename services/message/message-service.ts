@@ -1,0 +1,52 @@
+import { create } from "@bufbuild/protobuf";
+import type { ServiceImpl } from "@connectrpc/connect";
+import { StoredSchema } from "../../gen/ts/tidewire/v1/frame_pb.js";
+import type { LimitValues } from "../../gen/ts/tidewire/v1/limits.js";
+import type { MessageService } from "../../gen/ts/tidewire/v1/message_pb.js";
+import type { Clock } from "../../runtime/clock.js";
+import type { IdGenerator } from "../../runtime/ids.js";
+import type { Logger } from "../../runtime/log.js";
+import type { Metrics } from "../../runtime/metrics.js";
+import { callerOf } from "../context.js";
+import type { Publisher } from "../push/publish.js";
+import { type Sql, toTidewireError } from "../store/store.js";
+import { createDirectDirectory } from "./direct-directory.js";
+import { heads } from "./heads.js";
+import { send } from "./send.js";
+import { submitBatch } from "./submit-batch.js";
+import { sync } from "./sync.js";
+
+export type MessageDependencies = Readonly<{
+  sql: Sql;
+  ids: IdGenerator;
+  clock: Clock;
+  publisher: Publisher;
+  limits: Pick<LimitValues, "contentMaxBytes" | "syncPageMax" | "syncPageMaxBytes" | "headsPageMax">;
+  log: Logger;
+  metrics: Metrics;
+}>;
+
+/** The handlers of MessageService. They throw TidewireErrors, which the edge translates. */
+export function createMessageService(dependencies: MessageDependencies): ServiceImpl<typeof MessageService> {
+  const { sql, ids, limits } = dependencies;
+  const directory = createDirectDirectory(sql, ids);
+  const submitting = { ...dependencies, directory, contentMaxBytes: limits.contentMaxBytes };
+  return {
+    async send(request, context) {
+      const { userId } = callerOf(context);
+      const { conversationId, seq, messageId, sentAtMs } = await send(submitting, userId, request);
+      return { stored: create(StoredSchema, { conversationId, seq, messageId, sentAtMs }) };
+    },
+    submitBatch: async (request) => ({ outcomes: await submitBatch(submitting, request) }),
+    sync: async (request) => ({ page: await translated(sync(sql, limits, request)) }),
+    heads: async (request) => ({ page: await translated(heads(sql, limits, request)) }),
+  };
+}
+
+async function translated<Result>(work: Promise<Result>): Promise<Result> {
+  try {
+    return await work;
+  } catch (thrown) {
+    throw toTidewireError(thrown);
+  }
+}

@@ -1,0 +1,102 @@
+import { create } from "@bufbuild/protobuf";
+import { DeliverySchema, type Fence, FenceSchema, type LogEntry } from "../../gen/ts/tidewire/v1/delivery_pb.js";
+import { encode } from "../../runtime/binary.js";
+import type { Clock } from "../../runtime/clock.js";
+import type { Fabric, GatewayId } from "../../runtime/fabric/fabric.js";
+import type { Logger } from "../../runtime/log.js";
+import type { Metrics } from "../../runtime/metrics.js";
+import type { Sql } from "../store/store.js";
+import { addressEntries } from "./address-entries.js";
+import type { Committed } from "./committed.js";
+import { createRosters } from "./rosters.js";
+
+/** How long a caller waits for publishing, in milliseconds. Completeness does not rest on it: devices can always sync. */
+const patienceMs = 100;
+/** A payload ends with the entry that takes it over this size, in bytes. */
+const payloadBytes = 128 * 1024;
+/** As the contract says. */
+const itemsMax = 1_000;
+
+/** Tells gateways what has been committed. */
+export interface Publisher {
+  /**
+   * Hands entries to the gateways that serve their readers. To be called after their commit, with all of a conversation's
+   * entries in order. Resolves when that is done or after 100 ms, whichever is first; failures are logged and counted.
+   */
+  publish(committed: readonly Committed[]): Promise<void>;
+  /** Tells the gateways of these users that sessions with a lower epoch are over. Waits and fails as `publish` does. */
+  fence(fences: readonly Pick<Fence, "userId" | "device" | "epoch">[]): Promise<void>;
+}
+
+export type PublisherOptions = Readonly<{ fabric: Fabric; sql: Sql; clock: Clock; log: Logger; metrics: Metrics }>;
+
+export function createPublisher({ fabric, sql, clock, log, metrics }: PublisherOptions): Publisher {
+  const rosters = createRosters(sql);
+
+  async function publishAll(committed: readonly Committed[]): Promise<void> {
+    const addressed = await addressEntries({ routes: fabric.routes, rosters, sql }, committed);
+    await Promise.all([...addressed].map(([gateway, entries]) => send(gateway, entries)));
+  }
+
+  async function send(gateway: GatewayId, entries: readonly LogEntry[]): Promise<void> {
+    for (const part of split(entries)) {
+      await fabric.streams.publish(gateway, encode(DeliverySchema, create(DeliverySchema, { entries: part })));
+      metrics.deliveriesPublished.inc(part.length);
+    }
+  }
+
+  async function fenceAll(fences: readonly Pick<Fence, "userId" | "device" | "epoch">[]): Promise<void> {
+    const gateways = await fabric.routes.gatewaysOf([...new Set(fences.map((fence) => fence.userId))]);
+    for (const [gateway, userIds] of gateways) {
+      const served = new Set(userIds);
+      const theirs = fences.filter((fence) => served.has(fence.userId)).map((fence) => create(FenceSchema, fence));
+      for (let first = 0; first < theirs.length; first += itemsMax) {
+        const delivery = create(DeliverySchema, { fences: theirs.slice(first, first + itemsMax) });
+        await fabric.streams.publish(gateway, encode(DeliverySchema, delivery));
+      }
+    }
+  }
+
+  /** Waits for `work`, but not for long, and whatever becomes of it. */
+  function bounded(work: Promise<void>, count: number): Promise<void> {
+    const startedMs = clock.monotonicMs();
+    return new Promise((resolve) => {
+      const timer = clock.after(patienceMs, () => {
+        metrics.publishFailures.inc();
+        log.warn({ count }, "publishing takes long; its caller goes on");
+        resolve();
+      });
+      work
+        .catch((cause: unknown) => {
+          metrics.publishFailures.inc();
+          log.warn({ err: cause, count }, "not published; devices catch up by sync");
+        })
+        .finally(() => {
+          timer[Symbol.dispose]();
+          metrics.publishSeconds.observe((clock.monotonicMs() - startedMs) / 1_000);
+          resolve();
+        });
+    });
+  }
+
+  return {
+    publish: (committed) =>
+      committed.length === 0 ? Promise.resolve() : bounded(publishAll(committed), committed.length),
+    fence: (fences) => (fences.length === 0 ? Promise.resolve() : bounded(fenceAll(fences), fences.length)),
+  };
+}
+
+function split(entries: readonly LogEntry[]): LogEntry[][] {
+  const parts: LogEntry[][] = [];
+  let part: LogEntry[] = [];
+  let bytes = 0;
+  for (const entry of entries) {
+    part.push(entry);
+    bytes += entry.frame.length + 8 * (entry.userIds.length + entry.joinedUserIds.length + entry.leftUserIds.length);
+    if (bytes < payloadBytes && part.length < itemsMax) continue;
+    parts.push(part);
+    part = [];
+    bytes = 0;
+  }
+  return part.length > 0 ? [...parts, part] : parts;
+}

@@ -1,0 +1,30 @@
+import type { ConnectRouter, Interceptor, ServiceImpl } from "@connectrpc/connect";
+import { AccountService } from "../gen/ts/tidewire/v1/account_pb.js";
+import { ConversationService } from "../gen/ts/tidewire/v1/conversation_pb.js";
+import { GroupService } from "../gen/ts/tidewire/v1/group_pb.js";
+import { MessageService } from "../gen/ts/tidewire/v1/message_pb.js";
+
+/** Bounds what hostile bytes can cost, as `decode` does for frames. */
+const recursionLimit = 8;
+const binaryOptions = { readUnknownFields: false, recursionLimit };
+const jsonOptions = { recursionLimit };
+
+/** The handlers of all services, and what every call passes on its way to them. */
+export type Services = Readonly<{
+  account: ServiceImpl<typeof AccountService>;
+  conversation: ServiceImpl<typeof ConversationService>;
+  group: ServiceImpl<typeof GroupService>;
+  message: ServiceImpl<typeof MessageService>;
+  /** The outermost first. */
+  interceptors: Interceptor[];
+}>;
+
+/** Registers all services. For the in-process transport and for an HTTP port alike. */
+export function registerServices(router: ConnectRouter, services: Services): void {
+  const options = { interceptors: services.interceptors, binaryOptions, jsonOptions };
+  router
+    .service(AccountService, services.account, options)
+    .service(ConversationService, services.conversation, options)
+    .service(GroupService, services.group, options)
+    .service(MessageService, services.message, options);
+}
