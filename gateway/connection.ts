@@ -1,0 +1,157 @@
+import { closeMeanings } from "../gen/ts/tidewire/v1/close-codes.js";
+import { CloseCode, ErrorCode } from "../gen/ts/tidewire/v1/error_pb.js";
+import { TidewireError, unreachable } from "../runtime/error.js";
+import type { GatewayContext } from "./context.js";
+import { parseDeviceEvent } from "./device-event.js";
+import { acknowledge, type Cursors } from "./downlink/cursors.js";
+import { concat, encodeFrame, splitFrames } from "./frames.js";
+import type { LocalSession } from "./hub.js";
+import { createReadMarks } from "./read-marks.js";
+import type { Socket, SocketHandler } from "./server.js";
+import type { Identity, Session, SessionEffect, SessionEvent } from "./session/state.js";
+import { createSession, step } from "./session/step.js";
+import { openSession, readHeads, readSync, renewSession } from "./session-calls.js";
+import type { UplinkSource } from "./uplink/lanes.js";
+
+/** A socket with its session: the thin shell that feeds the pure core and performs what it decides. */
+export interface Connection extends SocketHandler {
+  dispatch(event: SessionEvent): void;
+}
+
+export function createConnection(socket: Socket, context: GatewayContext): Connection {
+  const { hub, lanes, rules, metrics, now } = context;
+  const cursors: Cursors = new Map();
+  const marks = createReadMarks(context);
+  let session: Session = createSession(now(), rules);
+  let local: (LocalSession & UplinkSource) | undefined;
+  let outgoing: Uint8Array[] = [];
+
+  function dispatch(event: SessionEvent) {
+    const [next, effects] = step(session, event, now(), rules);
+    session = next;
+    for (const effect of effects) perform(effect);
+    flush();
+  }
+
+  /** What one event makes the session say leaves as one WebSocket message. */
+  function flush() {
+    const frames = outgoing;
+    outgoing = [];
+    const [first] = frames;
+    if (first) socket.send(frames.length === 1 ? first : concat(frames));
+  }
+
+  function perform(effect: SessionEffect): void {
+    switch (effect.kind) {
+      case "open":
+        return void openSession(context, effect.login).then(dispatch);
+      case "attach":
+        return void attach(effect.identity);
+      case "renew":
+        return void renewSession(context, effect.token).then(dispatch);
+      case "send":
+        metrics.framesSent.inc({ kind: effect.frame.case });
+        return void outgoing.push(encodeFrame(effect.frame));
+      case "charge":
+        return context.rates.set(identity().userId, effect.rate);
+      case "submit":
+        return lanes.submit({ source: identified(), clientId: effect.clientId, upMsg: effect.upMsg });
+      case "acknowledge":
+        for (const { conversationId, seq } of effect.ack.cursors) {
+          acknowledge(cursors, conversationId, seq, context.headSeqOf(conversationId));
+        }
+        return;
+      case "read-sync":
+        return void readSync(context, identity(), effect.sync).then(dispatch);
+      case "read-heads":
+        return void readHeads(context, identity(), effect).then(dispatch);
+      case "mark-read":
+        return marks.add(identity().userId, effect.readMark);
+      case "close":
+        flush();
+        metrics.closes.inc({ code: CloseCode[effect.code] });
+        return socket.close(effect.code, closeReason(effect.code));
+      default:
+        return unreachable(effect);
+    }
+  }
+
+  async function attach(identity: Identity) {
+    local = createLocal(identity);
+    context.strangers.leave(socket.remoteAddress);
+    try {
+      await hub.attach(local);
+      const { interests } = await context.conversations.listInterests({ userId: identity.userId }, context.call());
+      await hub.subscribeInterests(local, interests);
+      dispatch({ kind: "attached" });
+    } catch (error) {
+      context.log.warn({ err: error, userId: identity.userId }, "a session could not be attached");
+      dispatch({
+        kind: "open-failed",
+        problem: { code: ErrorCode.UNAVAILABLE, detail: "the session could not be set up" },
+      });
+    }
+  }
+
+  function createLocal(identity: Identity): LocalSession & UplinkSource {
+    const { userId, device, epoch } = identity;
+    return {
+      identity,
+      userId,
+      device,
+      epoch,
+      dispatch,
+      subscribe: socket.subscribe,
+      unsubscribe: socket.unsubscribe,
+      settled: (outcomes) => dispatch({ kind: "outcomes", outcomes }),
+      gaveUp: (retryAfterMs) => dispatch({ kind: "lane-gave-up", retryAfterMs }),
+    };
+  }
+
+  function identified(): LocalSession & UplinkSource {
+    if (!local) throw new Error("the session has no identity yet");
+    return local;
+  }
+  const identity = () => identified().identity;
+
+  function receiveMessage(message: Uint8Array) {
+    for (const frame of splitFrames(message, rules.frames)) {
+      if (session.state === "closed") return;
+      const rate = context.rates.get(local?.identity.userId);
+      const lane = (bytes: number) => (local && lanes.isFull(local, bytes) ? "full" : "open");
+      const event = parseDeviceEvent(frame, { rate, lane });
+      metrics.framesReceived.inc({ kind: event.kind });
+      dispatch(event);
+    }
+  }
+
+  return {
+    dispatch,
+    message(message, kind) {
+      if (kind === "text") return dispatch(violation(ErrorCode.TEXT_REFUSED, "a text message came"));
+      try {
+        receiveMessage(message);
+      } catch (error) {
+        if (!(error instanceof TidewireError)) throw error;
+        dispatch(violation(error.code, error.message));
+      }
+    },
+    dropped() {
+      metrics.pushesDropped.inc();
+      dispatch({ kind: "lagging" });
+    },
+    closed() {
+      session = { state: "closed" };
+      if (local) void hub.detach(local);
+      else context.strangers.leave(socket.remoteAddress);
+    },
+  };
+}
+
+function violation(code: ErrorCode, detail: string): SessionEvent {
+  return { kind: "violation", problem: { code, detail } };
+}
+
+function closeReason(code: CloseCode): string {
+  return code === CloseCode.UNSPECIFIED ? "" : closeMeanings[code].advice;
+}

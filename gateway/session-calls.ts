@@ -1,0 +1,92 @@
+import { create } from "@bufbuild/protobuf";
+import { Code, ConnectError } from "@connectrpc/connect";
+import { ErrorCode, ErrorDetailSchema } from "../gen/ts/tidewire/v1/error_pb.js";
+import { errorMeanings } from "../gen/ts/tidewire/v1/errors.js";
+import { HeadsPageSchema, type Login, type Sync, SyncPageSchema } from "../gen/ts/tidewire/v1/frame_pb.js";
+import type { GatewayContext } from "./context.js";
+import type { AnswerEvent, Identity, Problem } from "./session/state.js";
+
+/** Calls to services on behalf of a session. Each resolves to the event that answers it; none rejects. */
+
+export async function openSession(context: GatewayContext, login: Login): Promise<AnswerEvent> {
+  const { token, deviceId, platform } = login;
+  try {
+    const opened = await context.accounts.openSession({ token, deviceId, platform }, context.call());
+    const identity: Identity = {
+      userId: opened.userId,
+      sessionId: randomId(),
+      deviceId,
+      device: opened.device,
+      epoch: opened.epoch,
+      storeId: opened.storeId,
+      tokenExpiresAtMs: Number(opened.tokenExpiresAtMs),
+    };
+    context.metrics.logins.inc({ outcome: "ok" });
+    return { kind: "opened", identity, lastClientId: opened.lastClientId };
+  } catch (error) {
+    const problem = toProblem(error);
+    context.metrics.logins.inc({ outcome: ErrorCode[problem.code] });
+    return { kind: "open-failed", problem };
+  }
+}
+
+export async function renewSession(context: GatewayContext, token: string): Promise<AnswerEvent> {
+  try {
+    const { userId, tokenExpiresAtMs } = await context.accounts.renewSession({ token }, context.call());
+    return { kind: "renewed", userId, tokenExpiresAtMs: Number(tokenExpiresAtMs) };
+  } catch (error) {
+    return { kind: "renew-failed", problem: toProblem(error) };
+  }
+}
+
+export async function readSync(context: GatewayContext, identity: Identity, sync: Sync): Promise<AnswerEvent> {
+  const { requestId, conversationId, afterSeq, limit } = sync;
+  try {
+    const { userId } = identity;
+    const { page } = await context.messages.sync({ userId, conversationId, afterSeq, limit }, context.call());
+    return { kind: "sync-page", page: { ...(page ?? create(SyncPageSchema)), requestId, conversationId } };
+  } catch (error) {
+    const { code } = toProblem(error);
+    return { kind: "sync-page", page: create(SyncPageSchema, { requestId, conversationId, error: code }) };
+  }
+}
+
+export async function readHeads(
+  context: GatewayContext,
+  identity: Identity,
+  { requestId, since, limit }: { requestId: bigint; since: bigint; limit: number },
+): Promise<AnswerEvent> {
+  try {
+    const { page } = await context.messages.heads({ userId: identity.userId, since, limit }, context.call());
+    return { kind: "heads-page", page: { ...(page ?? create(HeadsPageSchema)), requestId } };
+  } catch (error) {
+    return { kind: "heads-page", page: create(HeadsPageSchema, { requestId, error: toProblem(error).code }) };
+  }
+}
+
+/** What a failed call means for a device. */
+export function toProblem(error: unknown): Problem {
+  const failure = ConnectError.from(error);
+  const [detail] = failure.findDetails(ErrorDetailSchema);
+  if (detail && isKnown(detail.code))
+    return { code: detail.code, detail: failure.rawMessage, retryAfterMs: detail.retryAfterMs };
+  switch (failure.code) {
+    case Code.Unavailable:
+    case Code.DeadlineExceeded:
+    case Code.Canceled:
+    case Code.Aborted:
+      return { code: ErrorCode.UNAVAILABLE, detail: "a service did not answer" };
+    default:
+      return { code: ErrorCode.INTERNAL, detail: "a service failed" };
+  }
+}
+
+/** Services may be newer than this gateway, and have codes that it has no words for. */
+function isKnown(code: ErrorCode): boolean {
+  return code !== ErrorCode.UNSPECIFIED && code in errorMeanings;
+}
+
+/** Names a session in logs: 63 random bits. */
+function randomId(): bigint {
+  return BigInt.asUintN(63, crypto.getRandomValues(new BigUint64Array(1))[0] ?? 0n);
+}

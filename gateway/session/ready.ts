@@ -1,0 +1,73 @@
+import { CloseCode, ErrorCode } from "../../gen/ts/tidewire/v1/error_pb.js";
+import { GoawayReason, type Heartbeat } from "../../gen/ts/tidewire/v1/frame_pb.js";
+import { closeFor, closeWith, errorFrame, send } from "./ending.js";
+import { finishRenewal, startRenewal } from "./login.js";
+import { answerHeads, answerSync, lookAgain, receiveHeads, receiveSync } from "./reads.js";
+import type { Now, Ready, SessionEvent, SessionRules, Step } from "./state.js";
+import { laneGaveUp, receiveUpMsg, settleOutcomes } from "./uplink.js";
+
+export function stepReady(session: Ready, event: SessionEvent, now: Now, rules: SessionRules): Step {
+  switch (event.kind) {
+    case "login":
+      return startRenewal(heard(session, now, rules), event.login);
+    case "heartbeat":
+      return answerHeartbeat(heard(session, now, rules), event.heartbeat, now);
+    case "up-msg":
+      return receiveUpMsg(heard(session, now, rules), event, now, rules.limits);
+    case "ack":
+      return [heard(session, now, rules), [{ kind: "acknowledge", ack: event.ack }]];
+    case "sync":
+      return receiveSync(heard(session, now, rules), event.sync, now, rules.limits);
+    case "heads":
+      return receiveHeads(heard(session, now, rules), event.heads);
+    case "read-mark":
+      return [heard(session, now, rules), [{ kind: "mark-read", readMark: event.readMark }]];
+    case "signal":
+      return [heard(session, now, rules), [errorFrame(SIGNALS_UNSUPPORTED, "staying")]];
+    case "logout":
+      return closeWith(CloseCode.LOGGED_OUT);
+    case "renewed":
+      return finishRenewal(session, event, now, rules);
+    case "renew-failed":
+      return closeFor(event.problem);
+    case "outcomes":
+      return settleOutcomes(session, event.outcomes);
+    case "lane-gave-up":
+      return laneGaveUp(session, event.retryAfterMs);
+    case "sync-page":
+      return answerSync(session, event.page);
+    case "heads-page":
+      return answerHeads(session, event.page, now);
+    case "tick":
+      return checkDeadlines(session, now);
+    case "lagging":
+      return closeWith(CloseCode.SLOW_CONSUMER);
+    case "drain":
+      return drain(session, event.reconnectAfterMs);
+    default:
+      return [session, []];
+  }
+}
+
+const SIGNALS_UNSUPPORTED = { code: ErrorCode.UNSUPPORTED, detail: "signals are not offered" };
+
+function heard(session: Ready, now: Now, rules: SessionRules): Ready {
+  return { ...session, silentAtMs: now.monotonicMs + 2.5 * rules.heartbeatIntervalMs };
+}
+
+function answerHeartbeat(session: Ready, { clientTimeMs }: Heartbeat, now: Now): Step {
+  return [session, [send({ case: "heartbeatOk", value: { clientTimeMs, serverTimeMs: BigInt(now.wallMs) } })]];
+}
+
+function checkDeadlines(session: Ready, now: Now): Step {
+  if (now.wallMs >= session.identity.tokenExpiresAtMs) {
+    return closeFor({ code: ErrorCode.TOKEN_EXPIRED, detail: "the token of this session has expired" });
+  }
+  if (now.monotonicMs >= session.silentAtMs) return closeWith(CloseCode.HEARTBEAT_TIMEOUT);
+  return lookAgain(session, now);
+}
+
+function drain({ identity, uplink }: Ready, reconnectAfterMs: number): Step {
+  const goaway = send({ case: "goaway", value: { reason: GoawayReason.DRAINING, reconnectAfterMs } });
+  return [{ state: "draining", identity, uplink }, [goaway]];
+}

@@ -1,0 +1,154 @@
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import type { CloseCode, ErrorCode } from "../../gen/ts/tidewire/v1/error_pb.js";
+import type {
+  Ack,
+  Heads,
+  HeadsPage,
+  Heartbeat,
+  Limits,
+  Login,
+  ReadMark,
+  ServerFrame,
+  ServerFrameSchema,
+  Sync,
+  SyncPage,
+} from "../../gen/ts/tidewire/v1/frame_pb.js";
+import type { Outcome } from "../../gen/ts/tidewire/v1/message_pb.js";
+import type { GcraState } from "../../runtime/gcra.js";
+import type { Uplink } from "../uplink/uplink.js";
+
+/**
+ * The life of one connection.
+ *
+ *     greeting ──login──▶ opening ──opened──▶ attaching ──attached──▶ ready ──drain──▶ draining
+ *        └───────────────────┴────────────────────┴──────── close ──────┴────────────────┴────▶ closed
+ */
+export type Session = Greeting | Opening | Attaching | Ready | Draining | Closed;
+
+/** Nobody has logged in yet. */
+export type Greeting = Readonly<{ state: "greeting"; deadlineMs: number }>;
+
+/** The token is being verified and the device's epoch raised. */
+export type Opening = Readonly<{ state: "opening"; deadlineMs: number }>;
+
+/** Topics and routes are being set up, so that no push is missed once heads are read. */
+export type Attaching = Readonly<{ state: "attaching"; deadlineMs: number; identity: Identity; lastClientId: bigint }>;
+
+/** Everything goes. */
+export type Ready = Readonly<{
+  state: "ready";
+  identity: Identity;
+  uplink: Uplink;
+  /** When the device counts as silent, in monotonic milliseconds. */
+  silentAtMs: number;
+  /** Set while a later token is being verified. */
+  renewing: boolean;
+  syncRate: GcraState;
+  /** Reads under way: sync and heads. */
+  readsUnderWay: number;
+  secondLook: SecondLook;
+}>;
+
+/** The gateway is going away: no `up_msg` is taken, what is in flight is still answered. */
+export type Draining = Readonly<{ state: "draining"; identity: Identity; uplink: Uplink }>;
+
+export type Closed = Readonly<{ state: "closed" }>;
+
+/**
+ * A push may be published along a route that was cached before this session had attached. So heads are read a second
+ * time, after the longest life of such a cache.
+ */
+export type SecondLook =
+  | { kind: "waiting-for-first" }
+  | { kind: "due"; atMs: number; since: bigint }
+  | { kind: "under-way"; since: bigint }
+  | { kind: "done" };
+
+/** Who is at the other end. */
+export type Identity = Readonly<{
+  userId: bigint;
+  sessionId: bigint;
+  deviceId: string;
+  device: number;
+  epoch: bigint;
+  storeId: string;
+  /** Wall clock, in milliseconds since 1970-01-01 UTC. */
+  tokenExpiresAtMs: number;
+}>;
+
+export type SessionRules = Readonly<{
+  loginTimeoutMs: number;
+  heartbeatIntervalMs: number;
+  ackDelayMs: number;
+  limits: Limits;
+}>;
+
+/** What can happen to a session: frames of the device, answers to its own effects, and orders of the gateway. */
+export type SessionEvent = DeviceEvent | AnswerEvent | GatewayEvent;
+
+export type DeviceEvent =
+  | { kind: "login"; login: Login }
+  | { kind: "heartbeat"; heartbeat: Heartbeat }
+  /** `rate` is shared by the devices of a user on this gateway; `lane` says whether the device's lane has room. */
+  | { kind: "up-msg"; clientId: bigint; upMsg: Uint8Array; rate: GcraState; lane: "open" | "full" }
+  | { kind: "ack"; ack: Ack }
+  | { kind: "sync"; sync: Sync }
+  | { kind: "heads"; heads: Heads }
+  | { kind: "read-mark"; readMark: ReadMark }
+  | { kind: "signal" }
+  | { kind: "logout" }
+  /** What arrived is not a frame that the contract allows. */
+  | { kind: "violation"; problem: Problem };
+
+export type AnswerEvent =
+  | { kind: "opened"; identity: Identity; lastClientId: bigint }
+  | { kind: "open-failed"; problem: Problem }
+  | { kind: "attached" }
+  | { kind: "renewed"; userId: bigint; tokenExpiresAtMs: number }
+  | { kind: "renew-failed"; problem: Problem }
+  /** In the order in which they were submitted. */
+  | { kind: "outcomes"; outcomes: readonly SettledSubmission[] }
+  /** The lane could not learn the outcome of what was in flight and has dropped it. */
+  | { kind: "lane-gave-up"; retryAfterMs: number }
+  | { kind: "sync-page"; page: SyncPage }
+  | { kind: "heads-page"; page: HeadsPage };
+
+export type GatewayEvent =
+  /** A session of this device with this epoch exists. */
+  | { kind: "fence"; epoch: bigint }
+  /** Time has passed. */
+  | { kind: "tick" }
+  | { kind: "drain"; reconnectAfterMs: number }
+  /** All lanes are empty: what was in flight has been answered. */
+  | { kind: "drained" }
+  /** The socket dropped what was published to it. */
+  | { kind: "lagging" };
+
+export type SettledSubmission = Readonly<{ clientId: bigint; outcome: Outcome }>;
+
+/** What went wrong, for an error frame. */
+export type Problem = Readonly<{ code: ErrorCode; detail: string; retryAfterMs?: number }>;
+
+/** What the shell has to do, in this order. */
+export type SessionEffect =
+  | { kind: "open"; login: Login }
+  | { kind: "attach"; identity: Identity }
+  | { kind: "renew"; token: string }
+  | { kind: "send"; frame: Reply }
+  | { kind: "charge"; rate: GcraState }
+  | { kind: "submit"; clientId: bigint; upMsg: Uint8Array }
+  | { kind: "acknowledge"; ack: Ack }
+  | { kind: "read-sync"; sync: Sync }
+  | { kind: "read-heads"; requestId: bigint; since: bigint; limit: number }
+  | { kind: "mark-read"; readMark: ReadMark }
+  | { kind: "close"; code: CloseCode };
+
+/** A frame to the device. */
+export type Reply = MessageInitShape<typeof ServerFrameSchema>["frame"] & {
+  case: NonNullable<ServerFrame["frame"]["case"]>;
+};
+
+/** Two clocks: intervals by the first, expiry of tokens by the second, both in milliseconds. */
+export type Now = Readonly<{ monotonicMs: number; wallMs: number }>;
+
+export type Step = [Session, SessionEffect[]];

@@ -1,0 +1,139 @@
+import { create } from "@bufbuild/protobuf";
+import { createRouterTransport, type Transport } from "@connectrpc/connect";
+import { startGateway } from "../../gateway/gateway.js";
+import { LimitsSchema } from "../../gen/ts/tidewire/v1/frame_pb.js";
+import { type Clock, systemClock } from "../../runtime/clock.js";
+import { type Config, limitsOf } from "../../runtime/config.js";
+import type { Fabric } from "../../runtime/fabric/fabric.js";
+import { createMemoryFabric } from "../../runtime/fabric/memory.js";
+import { createIdGenerator } from "../../runtime/ids.js";
+import type { Logger } from "../../runtime/log.js";
+import type { Metrics } from "../../runtime/metrics.js";
+import type { Shutdown } from "../../runtime/shutdown.js";
+import { loadSigningKey } from "../../services/account/signing-key.js";
+import { createPublisher } from "../../services/push/publish.js";
+import { registerServices } from "../../services/router.js";
+import { createServices } from "../../services/services.js";
+import { openStore, type Store } from "../../services/store/store.js";
+import { openDataDirectory } from "./data-directory.js";
+import { startMetricsServer } from "./metrics-server.js";
+
+/** Everything of Tidewire in one process. */
+export type Server = Readonly<{
+  port: number;
+  /** Undefined if metrics are switched off. */
+  metricsPort: number | undefined;
+  engine: Store["engine"];
+  connections(): number;
+}>;
+
+export type ServerDeps = Readonly<{ log: Logger; metrics: Metrics; shutdown: Shutdown; clock?: Clock }>;
+
+const STOP_DEADLINE_MS = 10_000;
+
+/**
+ * Starts store, fabric, services and gateway, in this order; `shutdown` stops them in the reverse one. If a part does not
+ * start, the caller runs `shutdown` to stop those before it.
+ * @throws TidewireError whose message tells an operator what to do.
+ */
+export async function startServer(config: Config, deps: ServerDeps): Promise<Server> {
+  const { log, metrics, shutdown, clock = systemClock } = deps;
+  const own = <Part extends AsyncDisposable>(name: string, part: Part): Part => {
+    shutdown.add({ name, deadlineMs: STOP_DEADLINE_MS, run: async () => void (await part[Symbol.asyncDispose]()) });
+    return part;
+  };
+
+  await openDataDirectory(config.dataDir);
+  const signingKey = await loadSigningKey({ jwk: config.tokenKey, directory: config.dataDir });
+  const database =
+    config.databaseUrl === ""
+      ? ({ kind: "embedded", directory: config.dataDir } as const)
+      : ({ kind: "server", url: config.databaseUrl } as const);
+  const store = own(
+    "store",
+    await openStore({ database, allowUnsafeDatabase: config.allowUnsafeDatabase, clock, log }),
+  );
+  const fabric = own("fabric", createMemoryFabric({ clock }));
+  const services = connectServices(config, { store, fabric, signingKey, log, metrics, clock });
+  const gateway = own(
+    "gateway",
+    await startGateway(toGatewayOptions(config), { services, fabric, clock, log, metrics, unreadyBecause }),
+  );
+  shutdown.add({ name: "connections", deadlineMs: config.drainTimeoutMs, run: (signal) => gateway.drain(signal) });
+  const metricsServer =
+    config.metricsPort === "off" ? undefined : own("metrics", await startMetricsServer(config.metricsPort, metrics));
+
+  async function unreadyBecause(): Promise<string[]> {
+    try {
+      await store.sql`select 1`;
+      return [];
+    } catch {
+      return ["the database does not answer"];
+    }
+  }
+
+  return {
+    port: gateway.port,
+    metricsPort: metricsServer?.port,
+    engine: store.engine,
+    connections: () => gateway.connections,
+  };
+}
+
+type ServiceDeps = Omit<ServerDeps, "shutdown"> & {
+  store: Store;
+  fabric: Fabric;
+  signingKey: Awaited<ReturnType<typeof loadSigningKey>>;
+  clock: Clock;
+};
+
+/** The services, behind a transport that stays in this process. */
+function connectServices(config: Config, deps: ServiceDeps): Transport {
+  const { store, fabric, clock, log, metrics } = deps;
+  const { sql } = store;
+  const ids = createIdGenerator({
+    nodeId: store.nodeLease.nodeId,
+    clock,
+    deadlineMonotonicMs: store.nodeLease.deadlineMonotonicMs,
+  });
+  const publisher = createPublisher({ fabric, sql, clock, log, metrics });
+  const services = createServices({ ...deps, ids, publisher, settings: toServiceSettings(config) });
+  return createRouterTransport((router) => registerServices(router, services), {
+    transport: { useBinaryFormat: true } as object,
+  });
+}
+
+function toServiceSettings(config: Config) {
+  const { issuer, devicesPerUserMax, groupMembersMax, routeByConversationAbove, externalIssuer } = config;
+  return {
+    issuer,
+    devicesPerUserMax,
+    groupMembersMax,
+    routeByConversationAbove,
+    accessTokenLifetimeMs: config.accessTokenMinutes * 60_000,
+    refreshTokenLifetimeMs: config.refreshTokenDays * 86_400_000,
+    registrationsPerMinute: config.registrationsPerMinute,
+    limits: limitsOf(config),
+    externalIssuer:
+      externalIssuer === ""
+        ? undefined
+        : { issuer: externalIssuer, jwksUrl: config.externalJwksUrl, audience: config.externalAudience },
+  };
+}
+
+function toGatewayOptions(config: Config) {
+  const { host, port, allowedOrigins, maxBackpressureBytes, loginTimeoutMs, heartbeatIntervalMs, ackDelayMs } = config;
+  return {
+    host,
+    port,
+    allowedOrigins,
+    maxBackpressureBytes,
+    loginTimeoutMs,
+    heartbeatIntervalMs,
+    ackDelayMs,
+    strangersPerAddressMax: config.unauthenticatedPerIpMax,
+    lanes: config.lanes,
+    laneQueueMaxBytes: config.laneQueueMaxBytes,
+    limits: create(LimitsSchema, limitsOf(config)),
+  };
+}
