@@ -142,7 +142,7 @@ export function createConnection(socket: Socket, context: GatewayContext): Conne
     },
     closed() {
       session = { state: "closed" };
-      if (local) void hub.detach(local);
+      if (local) hub.detach(local).catch((error: unknown) => context.log.warn({ err: error }, "a route was not removed; its lease ends"));
       else context.strangers.leave(socket.remoteAddress);
     },
   };

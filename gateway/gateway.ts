@@ -108,7 +108,9 @@ export async function startGateway(options: GatewayOptions, deps: GatewayDeps): 
       server.stopListening();
       const reconnectAfterMs = () => Math.round(Math.random() * RECONNECT_SPREAD_MS);
       connections.dispatch(() => ({ kind: "drain", reconnectAfterMs: reconnectAfterMs() }));
-      await context.lanes.drained(signal);
+      await context.lanes.drained(signal).catch((error: unknown) => {
+        deps.log.warn({ err: error }, "messages were still in flight; devices send them again");
+      });
       connections.dispatch(() => ({ kind: "drained" }));
       await connections.gone(signal);
     },
@@ -134,7 +136,8 @@ function createShared(
 ): Shared {
   const { services, fabric, clock, log, metrics } = deps;
   const messages = createClient(MessageService, services);
-  const hub = createHub({ gateway: id, routes: fabric.routes, leaseMs: LEASE_MS });
+  const onError = (error: unknown) => log.warn({ err: error }, "the fabric was not told; renewing the leases does it");
+  const hub = createHub({ gateway: id, routes: fabric.routes, leaseMs: LEASE_MS, onError });
   const downlink = createDownlink({
     hub,
     clock,

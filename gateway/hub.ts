@@ -31,7 +31,13 @@ export interface Hub {
   renewLeases(): Promise<void>;
 }
 
-export type HubOptions = Readonly<{ gateway: GatewayId; routes: Routes; leaseMs: number }>;
+export type HubOptions = Readonly<{
+  gateway: GatewayId;
+  routes: Routes;
+  leaseMs: number;
+  /** What the fabric did not take. Leases are renewed, so it is told again. */
+  onError(error: unknown): void;
+}>;
 
 export const userTopic = (userId: bigint) => `u${userId}`;
 export const conversationTopic = (conversationId: bigint) => `c${conversationId}`;
@@ -42,7 +48,7 @@ type Attachment = { session: LocalSession; conversations: Set<bigint>; left: Set
 /** How many local sessions listen to a conversation, and the latest change of members that is in effect for them. */
 type Audience = { listeners: number; rosterSeq: bigint };
 
-export function createHub({ gateway, routes, leaseMs }: HubOptions): Hub {
+export function createHub({ gateway, routes, leaseMs, onError }: HubOptions): Hub {
   const users = new Map<bigint, Map<LocalSession, Attachment>>();
   const audiences = new Map<bigint, Audience>();
   let sessionCount = 0;
@@ -75,6 +81,13 @@ export function createHub({ gateway, routes, leaseMs }: HubOptions): Hub {
     await routes.unwant(gateway, conversationId);
   }
 
+  /** The fence of a newer session of the same device may have come before an older one got here. */
+  function fenceOlder({ identity: { userId, device } }: LocalSession) {
+    const same = [...attachmentsOf(userId)].filter(({ session }) => session.identity.device === device);
+    const epoch = same.reduce((newest, { session }) => (session.identity.epoch > newest ? session.identity.epoch : newest), 0n);
+    for (const { session } of same) if (session.identity.epoch < epoch) session.dispatch({ kind: "fence", epoch });
+  }
+
   /** An entry that changes members has arrived, and takes effect. */
   function note(conversationId: bigint, rosterSeq: bigint) {
     const audience = audiences.get(conversationId);
@@ -99,6 +112,7 @@ export function createHub({ gateway, routes, leaseMs }: HubOptions): Hub {
       attachments.set(session, { session, conversations: new Set(), left: new Set() });
       sessionCount++;
       session.subscribe(userTopic(userId));
+      fenceOlder(session);
       await routes.attach(routeOf(session), leaseMs);
     },
     async detach(session) {
@@ -123,14 +137,14 @@ export function createHub({ gateway, routes, leaseMs }: HubOptions): Hub {
       note(conversationId, rosterSeq);
       for (const attachment of attachmentsOf(userId)) {
         attachment.left?.delete(conversationId);
-        void listen(attachment, conversationId, rosterSeq);
+        listen(attachment, conversationId, rosterSeq).catch(onError);
       }
     },
     left(userId, conversationId, rosterSeq) {
       note(conversationId, rosterSeq);
       for (const attachment of attachmentsOf(userId)) {
         attachment.left?.add(conversationId);
-        void unlisten(attachment, conversationId);
+        unlisten(attachment, conversationId).catch(onError);
       }
     },
     rosterSeqOf: (conversationId) => audiences.get(conversationId)?.rosterSeq,

@@ -74,12 +74,30 @@ export function createDownlink(options: DownlinkOptions): Downlink {
       for (const userId of entry.userIds) if (hub.hasUser(userId)) add(userTopic(userId), frame);
       return;
     }
-    if (entry.joinedUserIds.length > 0 || entry.leftUserIds.length > 0) flush();
-    for (const userId of entry.joinedUserIds) hub.joined(userId, conversationId, entry.rosterSeq);
-    add(conversationTopic(conversationId), frame);
-    if (entry.leftUserIds.length === 0) return;
+    if (!changesMembers(entry)) return add(conversationTopic(conversationId), frame);
     flush();
-    for (const userId of entry.leftUserIds) hub.left(userId, conversationId, entry.rosterSeq);
+    const known = hub.rosterSeqOf(conversationId);
+    const isOutdated = known !== undefined && entry.rosterSeq < known;
+    if (!isOutdated) letJoin(entry);
+    add(conversationTopic(conversationId), frame);
+    flush();
+    if (!isOutdated) letLeave(entry);
+  }
+
+  function letJoin({ joinedUserIds, conversationId, rosterSeq }: LogEntry) {
+    for (const userId of joinedUserIds) hub.joined(userId, conversationId, rosterSeq);
+  }
+
+  function letLeave({ leftUserIds, conversationId, rosterSeq }: LogEntry) {
+    for (const userId of leftUserIds) hub.left(userId, conversationId, rosterSeq);
+  }
+
+  /** An entry that comes after its hole was given up is not published any more, but whoever left has to stop listening. */
+  function applyLate(entry: LogEntry) {
+    const known = hub.rosterSeqOf(entry.conversationId);
+    if (known === undefined || entry.rosterSeq < known) return;
+    letJoin(entry);
+    letLeave(entry);
   }
 
   return {
@@ -90,6 +108,7 @@ export function createDownlink(options: DownlinkOptions): Downlink {
         const [log, released] = receive(logFor(entry), entry, clock.monotonicMs(), limits);
         keep(entry.conversationId, log);
         for (const ready of released) publishEntry(ready, publication.add, publication.flush);
+        if (released.length === 0 && changesMembers(entry) && !log.held.includes(entry)) applyLate(entry);
       }
       publication.flush();
       for (const { userId, device, epoch } of fences) {
@@ -112,4 +131,9 @@ export function createDownlink(options: DownlinkOptions): Downlink {
       return logs.size;
     },
   };
+}
+
+/** Delivered by conversation: whether somebody begins or ceases to listen with it. */
+function changesMembers({ joinedUserIds, leftUserIds }: LogEntry): boolean {
+  return joinedUserIds.length > 0 || leftUserIds.length > 0;
 }

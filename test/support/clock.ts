@@ -27,7 +27,8 @@ export function createManualClock(options: { startMs?: number } = {}): ManualClo
   };
   const takeDue = (untilMs: number): Timer | undefined => {
     let next: Timer | undefined;
-    for (const timer of timers) if (timer.dueMs <= untilMs && (next === undefined || isBefore(timer, next))) next = timer;
+    for (const timer of timers)
+      if (timer.dueMs <= untilMs && (next === undefined || isBefore(timer, next))) next = timer;
     if (next === undefined) return undefined;
     timers.delete(next);
     moveTo(Math.max(nowMs, next.dueMs));

@@ -1,0 +1,215 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { create } from "@bufbuild/protobuf";
+import { createHub } from "../../gateway/hub.js";
+import { InterestSchema } from "../../gen/ts/tidewire/v1/conversation_pb.js";
+import { createMemoryRoutes } from "../../runtime/fabric/memory-routes.js";
+import { localSession } from "../support/local-session.js";
+
+const leaseMs = 1_000;
+
+function world() {
+  let nowMs = 0;
+  const routes = createMemoryRoutes(() => nowMs);
+  const hub = createHub({ gateway: "g1", routes, leaseMs, onError: assert.fail });
+  return {
+    hub,
+    routes,
+    advance(ms: number) {
+      nowMs += ms;
+    },
+    async isWanted(conversationId: bigint) {
+      return (await routes.gatewaysWanting(conversationId)).includes("g1");
+    },
+    async serves(userId: bigint) {
+      return (await routes.gatewaysOf([userId])).has("g1");
+    },
+  };
+}
+
+const interest = (conversationId: bigint, rosterSeq = 1n) => create(InterestSchema, { conversationId, rosterSeq });
+
+describe("hub", () => {
+  it("makes a session reachable by its user's topic and by its route", async () => {
+    const { hub, serves } = world();
+    const session = localSession(7n);
+    await hub.attach(session);
+    assert.deepEqual([...session.topics], ["u7"]);
+    assert.equal(await serves(7n), true);
+    assert.equal(hub.hasUser(7n), true);
+    assert.deepEqual([...hub.sessionsOf(7n)], [session]);
+    assert.equal(hub.sessionCount, 1);
+  });
+
+  it("listens to the user's topic before the route can bring anything", () => {
+    const { hub } = world();
+    const session = localSession(7n);
+    void hub.attach(session);
+    assert.deepEqual([...session.topics], ["u7"], "without awaiting");
+  });
+
+  it("keeps the sessions of a user apart, and knows all of them", async () => {
+    const { hub, serves } = world();
+    const [phone, laptop, other] = [localSession(7n), localSession(7n, { device: 2 }), localSession(8n)];
+    for (const session of [phone, laptop, other]) await hub.attach(session);
+    assert.deepEqual([...hub.sessionsOf(7n)], [phone, laptop]);
+    assert.deepEqual([...hub.sessions()], [phone, laptop, other]);
+    await hub.detach(phone);
+    assert.deepEqual([...hub.sessionsOf(7n)], [laptop]);
+    assert.equal(await serves(7n), true);
+    await hub.detach(laptop);
+    assert.equal(hub.hasUser(7n), false);
+    assert.equal(await serves(7n), false);
+    assert.equal(hub.sessionCount, 1);
+  });
+
+  it("detaches a session once", async () => {
+    const { hub } = world();
+    const session = localSession(7n);
+    await hub.detach(session);
+    await hub.attach(session);
+    await hub.detach(session);
+    await hub.detach(session);
+    assert.equal(hub.sessionCount, 0);
+  });
+
+  it("does not take the route of a newer session away with an older one", async () => {
+    const { hub, serves } = world();
+    const [older, newer] = [localSession(7n, { epoch: 1n }), localSession(7n, { epoch: 2n })];
+    await hub.attach(older);
+    await hub.attach(newer);
+    await hub.detach(older);
+    assert.equal(await serves(7n), true);
+  });
+
+  it("wants a conversation while at least one local session listens to it", async () => {
+    const { hub, isWanted } = world();
+    const [one, two] = [localSession(7n), localSession(8n)];
+    for (const session of [one, two]) {
+      await hub.attach(session);
+      await hub.subscribeInterests(session, [interest(9n)]);
+      assert.ok(session.topics.has("c9"));
+    }
+    assert.equal(await isWanted(9n), true);
+    await hub.detach(one);
+    assert.equal(await isWanted(9n), true);
+    hub.left(8n, 9n, 5n);
+    assert.equal(await isWanted(9n), false);
+    assert.equal(two.topics.has("c9"), false);
+  });
+
+  it("subscribes all sessions of a user who joins, and none of others", async () => {
+    const { hub, isWanted } = world();
+    const [phone, laptop, other] = [localSession(7n), localSession(7n, { device: 2 }), localSession(8n)];
+    for (const session of [phone, laptop, other]) await hub.attach(session);
+    hub.joined(7n, 9n, 5n);
+    hub.joined(7n, 9n, 5n);
+    assert.deepEqual(
+      [phone, laptop, other].map(({ topics }) => topics.has("c9")),
+      [true, true, false],
+    );
+    hub.left(7n, 9n, 5n);
+    assert.equal(phone.topics.has("c9"), false);
+    assert.equal(await isWanted(9n), false);
+  });
+
+  it("does not subscribe a conversation that the user has left while its interests were being read", async () => {
+    const { hub, isWanted } = world();
+    const session = localSession(7n);
+    await hub.attach(session);
+    hub.left(7n, 9n, 5n);
+    await hub.subscribeInterests(session, [interest(9n), interest(10n)]);
+    assert.deepEqual([...session.topics], ["u7", "c10"]);
+    assert.equal(await isWanted(9n), false);
+  });
+
+  it("subscribes it all the same if the user has joined again before they were read", async () => {
+    const { hub } = world();
+    const session = localSession(7n);
+    await hub.attach(session);
+    hub.left(7n, 9n, 5n);
+    hub.joined(7n, 9n, 5n);
+    await hub.subscribeInterests(session, [interest(9n)]);
+    assert.ok(session.topics.has("c9"));
+  });
+
+  it("does nothing for a session that has gone while its interests were being read", async () => {
+    const { hub, isWanted } = world();
+    const session = localSession(7n);
+    await hub.attach(session);
+    await hub.detach(session);
+    await hub.subscribeInterests(session, [interest(9n)]);
+    assert.equal(await isWanted(9n), false);
+    assert.equal(session.topics.has("c9"), false);
+  });
+
+  it("knows the latest change of members that is in effect for those who listen", async () => {
+    const { hub } = world();
+    const [ann, bob] = [localSession(7n), localSession(8n)];
+    for (const session of [ann, bob]) await hub.attach(session);
+    assert.equal(hub.rosterSeqOf(9n), undefined);
+    await hub.subscribeInterests(ann, [interest(9n, 3n)]);
+    assert.equal(hub.rosterSeqOf(9n), 3n);
+    hub.joined(8n, 9n, 5n);
+    assert.equal(hub.rosterSeqOf(9n), 5n);
+    hub.left(99n, 9n, 6n);
+    assert.equal(hub.rosterSeqOf(9n), 6n, "also if it concerns nobody here");
+    hub.left(99n, 9n, 4n);
+    assert.equal(hub.rosterSeqOf(9n), 6n);
+    for (const session of [ann, bob]) await hub.detach(session);
+    assert.equal(hub.rosterSeqOf(9n), undefined);
+  });
+
+  it("does not take a change for effective because a later session has read of it", async () => {
+    const { hub } = world();
+    const [ann, bob] = [localSession(7n), localSession(8n)];
+    for (const session of [ann, bob]) await hub.attach(session);
+    await hub.subscribeInterests(ann, [interest(9n, 3n)]);
+    await hub.subscribeInterests(bob, [interest(9n, 5n)]);
+    assert.equal(hub.rosterSeqOf(9n), 3n);
+  });
+
+  it("renews routes and wants before their leases end", async () => {
+    const { advance, hub, isWanted, serves } = world();
+    const session = localSession(7n);
+    await hub.attach(session);
+    await hub.subscribeInterests(session, [interest(9n)]);
+    advance(leaseMs - 1);
+    await hub.renewLeases();
+    advance(leaseMs - 1);
+    assert.deepEqual([await serves(7n), await isWanted(9n)], [true, true]);
+    advance(1);
+    assert.deepEqual([await serves(7n), await isWanted(9n)], [false, false]);
+  });
+
+  it("leaves nothing behind when everybody has gone", async () => {
+    const { hub, routes } = world();
+    const sessions = [localSession(7n), localSession(7n, { device: 2 }), localSession(8n)];
+    for (const session of sessions) {
+      await hub.attach(session);
+      await hub.subscribeInterests(session, [interest(9n), interest(10n)]);
+    }
+    for (const session of sessions) await hub.detach(session);
+    assert.equal(routes.size, 0);
+    assert.equal(hub.sessionCount, 0);
+    assert.deepEqual([...hub.sessions()], []);
+  });
+
+  it("ends the older one of two sessions of a device, whichever of them arrives first", async () => {
+    for (const epochs of [[1n, 2n], [2n, 1n]]) {
+      const { hub } = world();
+      const sessions = epochs.map((epoch) => localSession(7n, { epoch }));
+      for (const session of sessions) await hub.attach(session);
+      const ended = sessions.filter(({ events }) => events.length > 0).map(({ identity }) => identity.epoch);
+      assert.deepEqual(ended, [1n]);
+    }
+  });
+
+  it("leaves sessions of other devices alone when one arrives", async () => {
+    const { hub } = world();
+    const phone = localSession(7n, { device: 1, epoch: 1n });
+    await hub.attach(phone);
+    await hub.attach(localSession(7n, { device: 2, epoch: 5n }));
+    assert.deepEqual(phone.events, []);
+  });
+});

@@ -1,0 +1,174 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { ErrorCode } from "../../gen/ts/tidewire/v1/error_pb.js";
+import {
+  heads,
+  headsPage,
+  kinds,
+  onlyFrame,
+  readyOf,
+  readyWorld,
+  type SessionWorld,
+  sync,
+  syncPage,
+} from "../support/session-world.js";
+
+describe("sync", () => {
+  it("is read by the shell and answered with its page", () => {
+    const world = readyWorld();
+    assert.deepEqual(kinds(world.on(sync(5n))), ["read-sync"]);
+    const page = onlyFrame(world.on(syncPage(5n)), "syncPage");
+    assert.equal(page.requestId, 5n);
+    assert.equal(page.headSeq, 3n);
+  });
+
+  it("refuses request id 0, which marks what nobody asked for", () => {
+    const page = onlyFrame(readyWorld().on(sync(0n)), "syncPage");
+    assert.deepEqual(page, { requestId: 0n, conversationId: 9n, error: ErrorCode.INVALID_ARGUMENT });
+  });
+
+  it("refuses more than ten a second and allows one more 100 ms later", () => {
+    const world = readyWorld();
+    const ask = (requestId: bigint) => {
+      const effects = world.on(sync(requestId));
+      if (effects[0]?.kind === "read-sync") world.on(syncPage(requestId));
+      return effects;
+    };
+    for (let id = 1n; id <= 10n; id++) assert.deepEqual(kinds(ask(id)), ["read-sync"]);
+    assert.equal(onlyFrame(ask(11n), "syncPage").error, ErrorCode.RATE_LIMITED);
+    world.advance(99);
+    assert.equal(onlyFrame(ask(12n), "syncPage").error, ErrorCode.RATE_LIMITED);
+    world.advance(1);
+    assert.deepEqual(kinds(ask(13n)), ["read-sync"]);
+  });
+
+  it("refuses a ninth read while eight are under way, whichever they are", () => {
+    const world = readyWorld();
+    for (let id = 1n; id <= 4n; id++) {
+      assert.deepEqual(kinds(world.on(sync(id))), ["read-sync"]);
+      assert.deepEqual(kinds(world.on(heads(id))), ["read-heads"]);
+    }
+    assert.equal(onlyFrame(world.on(sync(5n)), "syncPage").error, ErrorCode.BUSY);
+    assert.equal(onlyFrame(world.on(heads(5n)), "headsPage").error, ErrorCode.BUSY);
+    world.on(syncPage(1n));
+    assert.deepEqual(kinds(world.on(heads(6n))), ["read-heads"]);
+    assert.equal(onlyFrame(world.on(sync(7n)), "syncPage").error, ErrorCode.BUSY);
+    world.on(headsPage({ requestId: 2n }));
+    assert.deepEqual(kinds(world.on(sync(8n))), ["read-sync"]);
+  });
+
+  it("takes nothing from the rate when it refuses", () => {
+    const world = readyWorld();
+    for (let id = 0; id < 20; id++) world.on(sync(0n));
+    assert.deepEqual(kinds(world.on(sync(1n))), ["read-sync"]);
+  });
+});
+
+describe("heads", () => {
+  it("is read by the shell with the watermark and limit of the request", () => {
+    const effects = readyWorld().on(heads(5n, 77n));
+    assert.deepEqual(effects, [{ kind: "read-heads", requestId: 5n, since: 77n, limit: 50 }]);
+  });
+
+  it("refuses request id 0", () => {
+    const page = onlyFrame(readyWorld().on(heads(0n)), "headsPage");
+    assert.deepEqual(page, { requestId: 0n, error: ErrorCode.INVALID_ARGUMENT });
+  });
+
+  it("answers with an empty page what was asked for", () => {
+    const world = readyWorld();
+    world.on(heads(5n));
+    assert.equal(onlyFrame(world.on(headsPage({ requestId: 5n, watermark: 8n })), "headsPage").requestId, 5n);
+  });
+});
+
+describe("the second look at heads", () => {
+  const tick = { kind: "tick" } as const;
+  const look = (since: bigint) => ({ kind: "read-heads", requestId: 0n, since, limit: 0 });
+
+  /** The device has read all its heads up to this watermark. */
+  function caughtUp(watermark: bigint): SessionWorld {
+    const world = readyWorld();
+    world.on(heads(1n));
+    world.on(headsPage({ requestId: 1n, watermark }));
+    return world;
+  }
+
+  it("comes two seconds after the first complete answer, from its watermark, and once", () => {
+    const world = caughtUp(8n);
+    world.advance(1_999);
+    assert.deepEqual(world.on(tick), []);
+    world.advance(1);
+    assert.deepEqual(world.on(tick), [look(8n)]);
+    world.on(headsPage({ requestId: 0n, watermark: 9n }));
+    world.advance(10_000);
+    assert.deepEqual(world.on(tick), []);
+  });
+
+  it("never comes before the device has asked", () => {
+    const world = readyWorld();
+    world.advance(10_000);
+    assert.deepEqual(world.on(tick), []);
+  });
+
+  it("waits for the last page", () => {
+    const world = readyWorld();
+    world.on(heads(1n));
+    world.on(headsPage({ requestId: 1n, watermark: 4n, hasMore: true }));
+    world.advance(5_000);
+    assert.deepEqual(world.on(tick), []);
+    world.on(heads(2n, 4n));
+    world.on(headsPage({ requestId: 2n, watermark: 8n }));
+    world.advance(2_000);
+    assert.deepEqual(world.on(tick), [look(8n)]);
+  });
+
+  it("waits for an answer that is not an error", () => {
+    const world = readyWorld();
+    world.on(heads(1n));
+    world.on(headsPage({ requestId: 1n, error: ErrorCode.UNAVAILABLE }));
+    world.advance(5_000);
+    assert.deepEqual(world.on(tick), []);
+  });
+
+  it("is not put off by later requests", () => {
+    const world = caughtUp(8n);
+    world.advance(1_000);
+    world.on(heads(2n, 8n));
+    world.on(headsPage({ requestId: 2n, watermark: 9n }));
+    world.advance(1_000);
+    assert.deepEqual(world.on(tick), [look(8n)]);
+  });
+
+  it("shows the device what it finds, and is silent when it finds nothing", () => {
+    for (const [found, frames] of [
+      [[{ conversationId: 9n, headSeq: 3n }], 1],
+      [[], 0],
+    ] as const) {
+      const world = caughtUp(8n);
+      world.advance(2_000);
+      world.on(tick);
+      assert.equal(world.on(headsPage({ requestId: 0n, heads: [...found], watermark: 9n })).length, frames);
+      assert.equal(readyOf(world).readsUnderWay, 0);
+    }
+  });
+
+  it("looks again two seconds after a look that failed, and says nothing of it", () => {
+    const world = caughtUp(8n);
+    world.advance(2_000);
+    world.on(tick);
+    assert.deepEqual(world.on(headsPage({ requestId: 0n, error: ErrorCode.UNAVAILABLE })), []);
+    world.advance(1_999);
+    assert.deepEqual(world.on(tick), []);
+    world.advance(1);
+    assert.deepEqual(world.on(tick), [look(8n)]);
+  });
+
+  it("does not look twice at once, however slow the look", () => {
+    const world = caughtUp(8n);
+    world.advance(2_000);
+    world.on(tick);
+    world.advance(10_000);
+    assert.deepEqual(world.on(tick), []);
+  });
+});
