@@ -1,0 +1,15 @@
+export { type Content, ConversationKind, type Message } from "../../../gen/ts/tidewire/v1/content_pb.js";
+export { ErrorCode } from "../../../gen/ts/tidewire/v1/error_pb.js";
+export type { Stored } from "../../../gen/ts/tidewire/v1/frame_pb.js";
+export { type Api, type ApiOptions, createApi } from "./api.js";
+export { type Client, type ClientOptions, createClient, type Sent } from "./client.js";
+export type { CloseReason, ConnectionState } from "./connection.js";
+export type { Sendable, Target } from "./content.js";
+export type { Conversation } from "./conversations.js";
+export type { Pending } from "./core.js";
+export { TidewireClientError } from "./errors.js";
+export type { ClientEvent } from "./events.js";
+export type { WebSocketConstructor, WebSocketLike } from "./shell.js";
+export type { Snapshot, Storage, Write } from "./storage.js";
+export { createMemoryStorage } from "./storage-memory.js";
+export { createTokenSource, type TokenSourceOptions } from "./tokens.js";
