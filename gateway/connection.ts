@@ -1,5 +1,6 @@
 import { closeMeanings } from "../gen/ts/tidewire/v1/close-codes.js";
 import { CloseCode, ErrorCode } from "../gen/ts/tidewire/v1/error_pb.js";
+import { NackReason } from "../gen/ts/tidewire/v1/frame_pb.js";
 import { TidewireError, unreachable } from "../runtime/error.js";
 import type { GatewayContext } from "./context.js";
 import { parseDeviceEvent } from "./device-event.js";
@@ -10,7 +11,7 @@ import { createReadMarks } from "./read-marks.js";
 import type { Socket, SocketHandler } from "./server.js";
 import type { Identity, Session, SessionEffect, SessionEvent } from "./session/state.js";
 import { createSession, step } from "./session/step.js";
-import { openSession, readHeads, readSync, renewSession } from "./session-calls.js";
+import { attachSession, openSession, readHeads, readSync, renewSession } from "./session-calls.js";
 import type { UplinkSource } from "./uplink/lanes.js";
 
 /** A socket with its session: the thin shell that feeds the pure core and performs what it decides. */
@@ -46,11 +47,12 @@ export function createConnection(socket: Socket, context: GatewayContext): Conne
       case "open":
         return void openSession(context, effect.login).then(dispatch);
       case "attach":
-        return void attach(effect.identity);
+        return attach(effect.identity);
       case "renew":
         return void renewSession(context, effect.token).then(dispatch);
       case "send":
         metrics.framesSent.inc({ kind: effect.frame.case });
+        if (effect.frame.case === "upNack") metrics.nacks.inc({ reason: NackReason[effect.frame.value.reason ?? NackReason.UNSPECIFIED] });
         return void outgoing.push(encodeFrame(effect.frame));
       case "charge":
         return context.rates.set(identity().userId, effect.rate);
@@ -76,21 +78,10 @@ export function createConnection(socket: Socket, context: GatewayContext): Conne
     }
   }
 
-  async function attach(identity: Identity) {
+  function attach(identity: Identity) {
     local = createLocal(identity);
     context.strangers.leave(socket.remoteAddress);
-    try {
-      await hub.attach(local);
-      const { interests } = await context.conversations.listInterests({ userId: identity.userId }, context.call());
-      await hub.subscribeInterests(local, interests);
-      dispatch({ kind: "attached" });
-    } catch (error) {
-      context.log.warn({ err: error, userId: identity.userId }, "a session could not be attached");
-      dispatch({
-        kind: "open-failed",
-        problem: { code: ErrorCode.UNAVAILABLE, detail: "the session could not be set up" },
-      });
-    }
+    void attachSession(context, local).then(dispatch);
   }
 
   function createLocal(identity: Identity): LocalSession & UplinkSource {
@@ -104,7 +95,7 @@ export function createConnection(socket: Socket, context: GatewayContext): Conne
       subscribe: socket.subscribe,
       unsubscribe: socket.unsubscribe,
       settled: (outcomes) => dispatch({ kind: "outcomes", outcomes }),
-      gaveUp: (retryAfterMs) => dispatch({ kind: "lane-gave-up", retryAfterMs }),
+      gaveUp: () => dispatch({ kind: "lane-gave-up" }),
     };
   }
 
@@ -142,7 +133,10 @@ export function createConnection(socket: Socket, context: GatewayContext): Conne
     },
     closed() {
       session = { state: "closed" };
-      if (local) hub.detach(local).catch((error: unknown) => context.log.warn({ err: error }, "a route was not removed; its lease ends"));
+      if (local)
+        hub
+          .detach(local)
+          .catch((error: unknown) => context.log.warn({ err: error }, "a route was not removed; its lease ends"));
       else context.strangers.leave(socket.remoteAddress);
     },
   };

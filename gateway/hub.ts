@@ -84,7 +84,10 @@ export function createHub({ gateway, routes, leaseMs, onError }: HubOptions): Hu
   /** The fence of a newer session of the same device may have come before an older one got here. */
   function fenceOlder({ identity: { userId, device } }: LocalSession) {
     const same = [...attachmentsOf(userId)].filter(({ session }) => session.identity.device === device);
-    const epoch = same.reduce((newest, { session }) => (session.identity.epoch > newest ? session.identity.epoch : newest), 0n);
+    const epoch = same.reduce(
+      (newest, { session }) => (session.identity.epoch > newest ? session.identity.epoch : newest),
+      0n,
+    );
     for (const { session } of same) if (session.identity.epoch < epoch) session.dispatch({ kind: "fence", epoch });
   }
 

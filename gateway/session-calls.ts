@@ -4,6 +4,7 @@ import { ErrorCode, ErrorDetailSchema } from "../gen/ts/tidewire/v1/error_pb.js"
 import { errorMeanings } from "../gen/ts/tidewire/v1/errors.js";
 import { HeadsPageSchema, type Login, type Sync, SyncPageSchema } from "../gen/ts/tidewire/v1/frame_pb.js";
 import type { GatewayContext } from "./context.js";
+import type { LocalSession } from "./hub.js";
 import type { AnswerEvent, Identity, Problem } from "./session/state.js";
 
 /** Calls to services on behalf of a session. Each resolves to the event that answers it; none rejects. */
@@ -27,6 +28,23 @@ export async function openSession(context: GatewayContext, login: Login): Promis
     const problem = toProblem(error);
     context.metrics.logins.inc({ outcome: ErrorCode[problem.code] });
     return { kind: "open-failed", problem };
+  }
+}
+
+/** Makes a session reachable: pushes find it once this resolves, so heads that are read afterwards miss nothing. */
+export async function attachSession(
+  { hub, conversations, call, log }: GatewayContext,
+  session: LocalSession,
+): Promise<AnswerEvent> {
+  const { userId } = session.identity;
+  try {
+    await hub.attach(session);
+    const { interests } = await conversations.listInterests({ userId }, call());
+    await hub.subscribeInterests(session, interests);
+    return { kind: "attached" };
+  } catch (error) {
+    log.warn({ err: error, userId }, "a session could not be attached");
+    return { kind: "open-failed", problem: { code: ErrorCode.UNAVAILABLE, detail: "the session could not be set up" } };
   }
 }
 
@@ -65,7 +83,7 @@ export async function readHeads(
 }
 
 /** What a failed call means for a device. */
-export function toProblem(error: unknown): Problem {
+function toProblem(error: unknown): Problem {
   const failure = ConnectError.from(error);
   const [detail] = failure.findDetails(ErrorDetailSchema);
   if (detail && isKnown(detail.code))

@@ -18,13 +18,14 @@ const TICK_MS = 1_000;
 /** What a gateway does without being asked: it looks at deadlines, forgets the idle, and renews its leases. */
 export async function startUpkeep(options: UpkeepOptions): Promise<AsyncDisposable> {
   const { id, fabric, leaseMs, connections, downlink, context } = options;
-  const { clock, hub, log, metrics, rates } = context;
+  const { clock, hub, lanes, log, metrics, rates } = context;
 
   function tick() {
     connections.dispatch(() => ({ kind: "tick" }));
     downlink.forgetIdle();
     rates.forgetIdle(clock.monotonicMs());
     metrics.sessions.set(hub.sessionCount);
+    metrics.lanesQueuedBytes.set(lanes.queuedBytes);
   }
 
   async function renew() {

@@ -98,7 +98,7 @@ export const configOptions = {
   port: option(integer(0, 65_535), 8080, "Port to listen on; 0 takes any free one."),
   metricsPort: option(
     either(choice("off"), integer(0, 65_535)),
-    9090,
+    9464,
     "Loopback port for Prometheus; 0 takes any free one, off opens none.",
   ),
   dataDir: option(directory(), "./data", "Where the embedded database, keys and chat profiles lie."),

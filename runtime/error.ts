@@ -1,4 +1,4 @@
-import { ErrorCode } from "../gen/ts/tidewire/v1/error_pb.js";
+import type { ErrorCode } from "../gen/ts/tidewire/v1/error_pb.js";
 
 /**
  * The one failure that Tidewire's own code throws. Expected outcomes are values; this is for requests that could not
@@ -15,11 +15,6 @@ export class TidewireError extends Error {
     this.code = code;
     this.retryAfterMs = options.retryAfterMs ?? 0;
   }
-}
-
-/** The code of any thrown value: a TidewireError's own, INTERNAL for all else. */
-export function errorCodeOf(thrown: unknown): ErrorCode {
-  return thrown instanceof TidewireError ? thrown.code : ErrorCode.INTERNAL;
 }
 
 /** Marks a branch that the type checker has proven to be dead. Throws if a value gets there all the same. */

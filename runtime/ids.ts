@@ -9,7 +9,7 @@ const nodeIdMax = 1023;
 const counterMax = 4095;
 
 /** The millisecond and the counter of an id. */
-export type IdSlot = Readonly<{ sinceEpochMs: number; counter: number }>;
+type IdSlot = Readonly<{ sinceEpochMs: number; counter: number }>;
 
 /** Mints ids that are unique among all nodes, and rise within one. */
 export interface IdGenerator {
@@ -42,7 +42,7 @@ export function createIdGenerator(options: {
 }
 
 /** The first free slot at or after now. If the clock has stepped back, it is the one after the last. */
-export function nextSlot(last: IdSlot, sinceEpochMs: number): IdSlot {
+function nextSlot(last: IdSlot, sinceEpochMs: number): IdSlot {
   if (sinceEpochMs > last.sinceEpochMs) return { sinceEpochMs: Math.floor(sinceEpochMs), counter: 0 };
   if (last.counter < counterMax) return { sinceEpochMs: last.sinceEpochMs, counter: last.counter + 1 };
   return { sinceEpochMs: last.sinceEpochMs + 1, counter: 0 };

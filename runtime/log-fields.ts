@@ -2,7 +2,7 @@
  * Every field that may stand in a log line. What is not listed is dropped, so that a body, a token or a password that
  * gets into an object by mistake does not get out by the log. Before adding one: can a user choose its value?
  */
-export const logFields = [
+const logFields = [
   "address",
   "attempt",
   "batch",
@@ -57,9 +57,9 @@ export const logFields = [
   "version",
 ] as const;
 
-export type LogField = (typeof logFields)[number];
+type LogField = (typeof logFields)[number];
 
-export type LogValue = string | number | bigint | boolean | undefined;
+type LogValue = string | number | bigint | boolean | undefined;
 
 /** `err` is any thrown value; of an error only name, code, message, stack and cause are written. */
 export type LogFields = { readonly [Field in Exclude<LogField, "err">]?: LogValue | readonly LogValue[] } & {

@@ -37,10 +37,8 @@ export function createMetrics() {
     framesReceived: counter("frames_received_total", "Frames from devices, by kind", ["kind"]),
     framesSent: counter("frames_sent_total", "Frames to single devices, by kind; pushes count in pushes", ["kind"]),
     nacks: counter("nacks_total", "up_nack frames, by reason", ["reason"]),
-    errorsSent: counter("errors_sent_total", "error frames, by code", ["code"]),
 
     lanesQueuedBytes: gauge("lanes_queued_bytes", "Bytes that wait in the lanes of this process"),
-    laneQueuedBytes: gauge("lane_queued_bytes", "Bytes that wait in the lane that changed last"),
     laneBatchMessages: histogram("lane_batch_messages", "Messages in a batch as a lane submits it", batchBuckets),
     laneRetries: counter("lane_retries_total", "Batches that a lane has repeated"),
 
@@ -52,12 +50,8 @@ export function createMetrics() {
     deliveriesPublished: counter("deliveries_published_total", "Log entries published to gateways, once for each"),
     publishSeconds: histogram("publish_seconds", "Duration of publishing a committed batch", secondsBuckets),
     publishFailures: counter("publish_failures_total", "Committed batches of which publishing failed or took too long"),
-    sweptEntries: counter("swept_entries_total", "Log entries that only the sweeper has published"),
-    deliveriesReceived: counter("deliveries_received_total", "Log entries that this gateway was sent"),
-    streamGaps: counter("stream_gaps_total", "Gaps in the delivery stream of this gateway"),
     pushes: counter("pushes_total", "Push frames published to local topics, once for each topic"),
     pushesDropped: counter("pushes_dropped_total", "WebSocket messages dropped because a device reads too slowly"),
-    pagesSent: counter("pages_sent_total", "Pages sent to devices, by kind: sync, heads", ["kind"]),
 
     rpcSeconds: histogram("rpc_seconds", "Duration of RPCs, by method and code", secondsBuckets, ["method", "code"]),
   };

@@ -90,7 +90,7 @@ export function createServices(
       historyPageMaxBytes: settings.limits.syncPageMaxBytes,
     }),
     group: createGroupService({ ...parts, ...settings, sql }),
-    message: createMessageService({ ...parts, sql, limits: settings.limits }),
+    message: createMessageService({ ...parts, sql, rateLimits: parts.fabric.limits, limits: settings.limits }),
     interceptors: [measure(parts.metrics, clock), translateErrors(parts.log), authenticate(verifier), checkLimits],
   };
 }

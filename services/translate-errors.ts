@@ -23,7 +23,7 @@ export function translateErrors(log: Logger): Interceptor {
   };
 }
 
-export function toConnectError(error: TidewireError): ConnectError {
+function toConnectError(error: TidewireError): ConnectError {
   const { code, retryAfterMs } = error;
   const { connectCode, advice } = errorMeanings[code];
   const message = code === ErrorCode.INTERNAL ? advice : error.message;

@@ -4,7 +4,7 @@ import { closeFor, closeWith, errorFrame, send } from "./ending.js";
 import { finishRenewal, startRenewal } from "./login.js";
 import { answerHeads, answerSync, lookAgain, receiveHeads, receiveSync } from "./reads.js";
 import type { Now, Ready, SessionEvent, SessionRules, Step } from "./state.js";
-import { laneGaveUp, receiveUpMsg, settleOutcomes } from "./uplink.js";
+import { closeForUnknownOutcome, receiveUpMsg, settleOutcomes } from "./uplink.js";
 
 export function stepReady(session: Ready, event: SessionEvent, now: Now, rules: SessionRules): Step {
   switch (event.kind) {
@@ -33,7 +33,7 @@ export function stepReady(session: Ready, event: SessionEvent, now: Now, rules: 
     case "outcomes":
       return settleOutcomes(session, event.outcomes);
     case "lane-gave-up":
-      return laneGaveUp(session, event.retryAfterMs);
+      return closeForUnknownOutcome();
     case "sync-page":
       return answerSync(session, event.page);
     case "heads-page":

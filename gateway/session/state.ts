@@ -109,7 +109,7 @@ export type AnswerEvent =
   /** In the order in which they were submitted. */
   | { kind: "outcomes"; outcomes: readonly SettledSubmission[] }
   /** The lane could not learn the outcome of what was in flight and has dropped it. */
-  | { kind: "lane-gave-up"; retryAfterMs: number }
+  | { kind: "lane-gave-up" }
   | { kind: "sync-page"; page: SyncPage }
   | { kind: "heads-page"; page: HeadsPage };
 

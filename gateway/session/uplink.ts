@@ -4,7 +4,7 @@ import { type Outcome, Rejection } from "../../gen/ts/tidewire/v1/message_pb.js"
 import { unreachable } from "../../runtime/error.js";
 import { take } from "../../runtime/gcra.js";
 import { accept, classify, fallBack, hasFallenBack, type Nack, report, settle } from "../uplink/uplink.js";
-import { closeReplaced, closeWith, send } from "./ending.js";
+import { closeFor, closeReplaced, closeWith, send } from "./ending.js";
 import type { DeviceEvent, Draining, Now, Ready, SessionEffect, SettledSubmission, Step } from "./state.js";
 
 type UpMsgEvent = DeviceEvent & { kind: "up-msg" };
@@ -86,10 +86,13 @@ function closeForRestoredStore(before: readonly SessionEffect[]): Step {
   return [closed, [...before, ...goodbye]];
 }
 
-/** Gives back what the lane has dropped: the device sends it again after `retryAfterMs`. */
-export function laneGaveUp(session: Ready, retryAfterMs: number): Step {
-  const uplink = fallBack(session.uplink);
-  return [{ ...session, uplink }, [toUpNack({ expected: uplink.committed + 1n, reason: "busy", retryAfterMs })]];
+/**
+ * Nobody knows what was stored of what the lane has dropped. If it was, the device may have settled it by its own push
+ * and never sends it again, while this session would wait for it for ever. A new login learns the truth.
+ */
+export function closeForUnknownOutcome(): Step {
+  const detail = "the store did not answer in time; what is in flight has to be sent again";
+  return closeFor({ code: ErrorCode.UNAVAILABLE, detail });
 }
 
 function toUpAckOutcome({ result }: Outcome): UpAck["outcome"] | undefined {

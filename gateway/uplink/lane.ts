@@ -21,7 +21,7 @@ export type LaneFailure<Entry> =
   /** Send the same batch again after `delayMs`. */
   | { kind: "repeat"; batch: Entry[]; delayMs: number }
   /** It has been tried for long enough: everything in the lane is dropped, and its devices send it again. */
-  | { kind: "give-up"; dropped: Entry[]; retryAfterMs: number };
+  | { kind: "give-up"; dropped: Entry[] };
 
 export type LaneOptions = Readonly<{
   /** Bound of what waits, in bytes. */
@@ -36,8 +36,6 @@ export type LaneOptions = Readonly<{
 
 const REPEAT_FIRST_MS = 50;
 const REPEAT_MAX_MS = 1_000;
-/** What devices are told to wait after the lane has given up, in milliseconds. */
-const GIVEN_UP_RETRY_MS = 2_000;
 
 type Queued<Entry> = { entry: Entry; bytes: number };
 type InFlight<Entry> = { batch: Entry[]; failures: number; failingSinceMs: number };
@@ -62,7 +60,7 @@ export function createLane<Entry>(options: LaneOptions): Lane<Entry> {
     queue = [];
     queuedBytes = 0;
     inFlight = undefined;
-    return { kind: "give-up", dropped, retryAfterMs: GIVEN_UP_RETRY_MS };
+    return { kind: "give-up", dropped };
   }
 
   return {

@@ -22,13 +22,15 @@ export interface UplinkSource {
   readonly device: number;
   readonly epoch: bigint;
   settled(outcomes: readonly { clientId: bigint; outcome: Outcome }[]): void;
-  gaveUp(retryAfterMs: number): void;
+  gaveUp(): void;
 }
 
 /** All lanes of a gateway. A device always uses the same one, so its messages stay in order. */
 export interface Lanes extends AsyncDisposable {
   isFull(source: UplinkSource, bytes: number): boolean;
   submit(entry: UplinkEntry): void;
+  /** What waits in all lanes, in bytes. */
+  readonly queuedBytes: number;
   /** Resolves once no message is under way, or rejects with the signal's reason. */
   drained(signal: AbortSignal): Promise<void>;
 }
@@ -54,6 +56,9 @@ export function createLanes(options: LanesOptions): Lanes {
   return {
     isFull: (source, bytes) => laneOf(source).isFull(bytes),
     submit: (entry) => laneOf(entry.source).submit(entry),
+    get queuedBytes() {
+      return lanes.reduce((sum, lane) => sum + lane.queuedBytes(), 0);
+    },
     async drained(signal) {
       await Promise.all(lanes.map((lane) => lane.drained(signal)));
     },
@@ -119,12 +124,13 @@ function createRunningLane(options: LanesOptions) {
       return;
     }
     options.log.error({ err: error, messages: failure.dropped.length }, "a lane was given up; devices send again");
-    for (const source of new Set(failure.dropped.map((entry) => entry.source))) source.gaveUp(failure.retryAfterMs);
+    for (const source of new Set(failure.dropped.map((entry) => entry.source))) source.gaveUp();
     sendNext();
   }
 
   return {
     isFull: (bytes: number) => lane.isFull(bytes),
+    queuedBytes: () => lane.queuedBytes,
     submit(entry: UplinkEntry) {
       lane.offer(entry, entry.upMsg.length);
       schedule();

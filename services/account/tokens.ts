@@ -8,7 +8,7 @@ import type { SigningKey } from "./signing-key.js";
 export const tokenMaxBytes = 4096;
 
 /** The audience of Tidewire's own tokens. */
-export const tokenAudience = "tidewire";
+const tokenAudience = "tidewire";
 
 /** What a valid token says. Times are in milliseconds since 1970-01-01 UTC. */
 export type VerifiedToken = Readonly<{ userId: bigint; expiresAtMs: number }>;

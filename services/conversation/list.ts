@@ -1,26 +1,10 @@
-import { create } from "@bufbuild/protobuf";
-import type { ConversationKind } from "../../gen/ts/tidewire/v1/content_pb.js";
-import { type Head, HeadSchema } from "../../gen/ts/tidewire/v1/frame_pb.js";
+import type { Head } from "../../gen/ts/tidewire/v1/frame_pb.js";
+import { type HeadRow, previewMaxBytes, toHead } from "../message/head-rows.js";
 import { type MessageRow, messageColumns, toMessage } from "../message/message-rows.js";
 import { bigints, type Queryable } from "../store/store.js";
 import { formatPageToken, type PageKey, parsePageToken } from "./page-token.js";
 
-/** A larger content is left out of a preview, in bytes. */
-const previewMaxBytes = 1_024;
-
-type ConversationRow = PageKey &
-  Readonly<{
-    kind: ConversationKind;
-    title: string;
-    lowUserId: bigint | null;
-    highUserId: bigint | null;
-    headSeq: bigint;
-    /** Of the conversation, also for a user who has left it. */
-    headCounter: bigint;
-    readSeq: bigint;
-    readCounter: bigint;
-    isMember: boolean;
-  }>;
+type ConversationRow = PageKey & HeadRow;
 
 /**
  * A page of a user's conversations, past ones included, the one that changed last first. A conversation that changes while
@@ -36,7 +20,7 @@ export async function listConversations(
   const previews = await readPreviews(sql, shown);
   const last = shown.at(-1);
   return {
-    conversations: shown.map((row) => toHead(row, page.userId, previews.get(row.conversationId))),
+    conversations: shown.map((row) => toListed(row, page.userId, previews.get(row.conversationId))),
     nextPageToken: last && rows.length > shown.length ? formatPageToken(last) : "",
   };
 }
@@ -83,12 +67,10 @@ async function readPreviews(
   return new Map(rows.map((row) => [row.conversationId, row]));
 }
 
-function toHead(row: ConversationRow, userId: bigint, preview: MessageRow | undefined): Head {
-  const { changed: _changed, lowUserId, highUserId, ...shared } = row;
-  const peerUserId = (lowUserId === userId ? highUserId : lowUserId) ?? 0n;
-  // Who has left sees the counter that the log had at its last entry for this user.
+/** Who has left sees the counter that the log had at its last entry for this user. */
+function toListed(row: ConversationRow, userId: bigint, preview: MessageRow | undefined): Head {
   const headCounter = row.isMember ? row.headCounter : (preview?.counter ?? row.readCounter);
-  return create(HeadSchema, { ...shared, peerUserId, headCounter, ...(preview && { preview: toPreview(preview) }) });
+  return toHead({ ...row, headCounter }, userId, preview && toPreview(preview));
 }
 
 function toPreview(row: MessageRow) {

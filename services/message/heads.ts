@@ -1,26 +1,10 @@
 import { create } from "@bufbuild/protobuf";
-import type { ConversationKind } from "../../gen/ts/tidewire/v1/content_pb.js";
-import { type Head, HeadSchema, type HeadsPage, HeadsPageSchema } from "../../gen/ts/tidewire/v1/frame_pb.js";
+import type { Message } from "../../gen/ts/tidewire/v1/content_pb.js";
+import { type HeadsPage, HeadsPageSchema } from "../../gen/ts/tidewire/v1/frame_pb.js";
 import type { HeadsRequest } from "../../gen/ts/tidewire/v1/message_pb.js";
 import type { Sql } from "../store/store.js";
+import { type HeadRow, previewMaxBytes, toHead } from "./head-rows.js";
 import { type MessageRow, toMessage } from "./message-rows.js";
-
-/** A larger content is left out of a preview, in bytes. */
-const previewMaxBytes = 1_024;
-
-/** A conversation as a user sees it. */
-type HeadRow = Readonly<{
-  conversationId: bigint;
-  kind: ConversationKind;
-  title: string;
-  lowUserId: bigint | null;
-  highUserId: bigint | null;
-  headSeq: bigint;
-  headCounter: bigint;
-  readSeq: bigint;
-  readCounter: bigint;
-  isMember: boolean;
-}>;
 
 /** Both are transaction ids. */
 type Snapshot = Readonly<{
@@ -48,7 +32,9 @@ export async function heads(sql: Sql, limits: { headsPageMax: number }, request:
   const { xmin, cut } = first;
   const present = rows.filter((row): row is typeof row & HeadRow => row.conversationId !== null);
   return create(HeadsPageSchema, {
-    heads: present.map((row, index) => toHead(row, request.userId, index < limit ? row : undefined)),
+    heads: present.map((row, index) =>
+      toHead(row, request.userId, index < limit ? toPreview(row, row.headSeq) : undefined),
+    ),
     watermark: cut === null ? xmin : cut + 1n,
     hasMore: cut !== null,
   });
@@ -98,23 +84,10 @@ function readHeads(sql: Sql, userId: bigint, since: bigint, limit: number): Prom
     order by h.changed, h.conversation_id`;
 }
 
-function toHead(row: HeadRow, userId: bigint, preview: Row | undefined): Head {
-  const { lowUserId, highUserId, ...head } = row;
-  const peerUserId = (lowUserId === userId ? highUserId : lowUserId) ?? 0n;
-  return create(HeadSchema, { ...pick(head), peerUserId, ...(preview && previewOf(preview, row.headSeq)) });
-}
-
-/** The row carries the preview's columns as well, which a Head does not have. */
-function pick(row: Omit<HeadRow, "lowUserId" | "highUserId">) {
-  const { conversationId, kind, title, headSeq, readSeq, headCounter, readCounter, isMember } = row;
-  return { conversationId, kind, title, headSeq, readSeq, headCounter, readCounter, isMember };
-}
-
 /** Nothing for a conversation that is still empty. */
-function previewOf(row: Row, seq: bigint): { preview: ReturnType<typeof toMessage> } | undefined {
+function toPreview(row: Row, seq: bigint): Message | undefined {
   const { conversationId, messageId, senderId, senderDevice, clientId, counter, sentAtMs, content } = row;
   if (conversationId === null || messageId === null || senderId === null || senderDevice === null) return undefined;
   if (clientId === null || counter === null || sentAtMs === null) return undefined;
-  const message = { conversationId, seq, messageId, senderId, senderDevice, clientId, counter, sentAtMs, content };
-  return { preview: toMessage(message) };
+  return toMessage({ conversationId, seq, messageId, senderId, senderDevice, clientId, counter, sentAtMs, content });
 }

@@ -1,9 +1,12 @@
 import { create } from "@bufbuild/protobuf";
 import type { ServiceImpl } from "@connectrpc/connect";
+import { ErrorCode } from "../../gen/ts/tidewire/v1/error_pb.js";
 import { StoredSchema } from "../../gen/ts/tidewire/v1/frame_pb.js";
 import type { LimitValues } from "../../gen/ts/tidewire/v1/limits.js";
 import type { MessageService } from "../../gen/ts/tidewire/v1/message_pb.js";
 import type { Clock } from "../../runtime/clock.js";
+import { TidewireError } from "../../runtime/error.js";
+import type { RateLimits } from "../../runtime/fabric/fabric.js";
 import type { IdGenerator } from "../../runtime/ids.js";
 import type { Logger } from "../../runtime/log.js";
 import type { Metrics } from "../../runtime/metrics.js";
@@ -21,7 +24,11 @@ export type MessageDependencies = Readonly<{
   ids: IdGenerator;
   clock: Clock;
   publisher: Publisher;
-  limits: Pick<LimitValues, "contentMaxBytes" | "syncPageMax" | "syncPageMaxBytes" | "headsPageMax">;
+  rateLimits: RateLimits;
+  limits: Pick<
+    LimitValues,
+    "contentMaxBytes" | "syncPageMax" | "syncPageMaxBytes" | "headsPageMax" | "messageBurst" | "messageRatePerSecond"
+  >;
   log: Logger;
   metrics: Metrics;
 }>;
@@ -34,6 +41,7 @@ export function createMessageService(dependencies: MessageDependencies): Service
   return {
     async send(request, context) {
       const { userId } = callerOf(context);
+      await takeFromRate(dependencies, userId);
       const { conversationId, seq, messageId, sentAtMs } = await send(submitting, userId, request);
       return { stored: create(StoredSchema, { conversationId, seq, messageId, sentAtMs }) };
     },
@@ -41,6 +49,14 @@ export function createMessageService(dependencies: MessageDependencies): Service
     sync: async (request) => ({ page: await translated(sync(sql, limits, request)) }),
     heads: async (request) => ({ page: await translated(heads(sql, limits, request)) }),
   };
+}
+
+/** As fast as a user may send by its devices, so that the API is no way around that limit. */
+async function takeFromRate({ rateLimits, limits }: MessageDependencies, userId: bigint): Promise<void> {
+  const rate = { burst: limits.messageBurst, refillMs: 1_000 / limits.messageRatePerSecond };
+  const verdict = await rateLimits.take(`send/${userId}`, rate);
+  if (verdict.kind === "allowed") return;
+  throw new TidewireError(ErrorCode.RATE_LIMITED, "this user sends too fast", { retryAfterMs: verdict.retryAfterMs });
 }
 
 async function translated<Result>(work: Promise<Result>): Promise<Result> {

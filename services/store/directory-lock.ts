@@ -1,9 +1,10 @@
 import { randomUUID } from "node:crypto";
-import { access, constants, link, mkdir, readFile, rm, stat, unlink, writeFile } from "node:fs/promises";
+import { access, constants, link, readFile, rm, stat, unlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { ErrorCode } from "../../gen/ts/tidewire/v1/error_pb.js";
 import { TidewireError } from "../../runtime/error.js";
+import { makeDirectory } from "../../runtime/make-directory.js";
 
 /** How often a lock that somebody else has just removed is tried again. */
 const attemptsMax = 50;
@@ -35,7 +36,7 @@ export async function lockDirectory(directory: string): Promise<AsyncDisposable>
 
 async function makeWritable(directory: string): Promise<void> {
   try {
-    await mkdir(directory, { recursive: true, mode: 0o700 });
+    await makeDirectory(directory);
     await access(directory, constants.R_OK | constants.W_OK | constants.X_OK);
   } catch (cause) {
     const reason = cause instanceof Error && "code" in cause ? String(cause.code) : String(cause);
