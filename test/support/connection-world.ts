@@ -56,7 +56,7 @@ export interface TestSocket {
 }
 
 /** What is no frame has to be found in tests at once, so the limits are those of the protocol. */
-export const frameLimits = defaultLimits;
+const frameLimits = defaultLimits;
 
 export function createConnectionWorld(override: Partial<GatewayContext> = {}): ConnectionWorld {
   const clock = createManualClock();
@@ -96,7 +96,12 @@ function createAccounts(clock: ManualClock): GatewayContext["accounts"] {
   };
   const accounts: Partial<GatewayContext["accounts"]> = {
     openSession: async ({ token, deviceId }) =>
-      create(OpenSessionResponseSchema, { ...verify(token), device: deviceId === "phone" ? 1 : 2, epoch: ++epoch, storeId: "store-1" }),
+      create(OpenSessionResponseSchema, {
+        ...verify(token),
+        device: deviceId === "phone" ? 1 : 2,
+        epoch: ++epoch,
+        storeId: "store-1",
+      }),
     renewSession: async ({ token }) => create(RenewSessionResponseSchema, verify(token)),
   };
   return accounts as GatewayContext["accounts"];

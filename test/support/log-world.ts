@@ -11,7 +11,7 @@ import { bigints, inTransaction, type Queryable, type Sql, type Transaction } fr
 
 let lastId = 1_000_000n;
 /** An id that this process has not used before. */
-export function nextId(): bigint {
+function nextId(): bigint {
   lastId += 1n;
   return lastId;
 }

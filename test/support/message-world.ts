@@ -16,7 +16,7 @@ import type { Sql, Store } from "../../services/store/store.js";
 import { upMsg } from "./log-world.js";
 
 /** A publisher that only remembers. */
-export function recordingPublisher(): Publisher & { readonly published: Committed[] } {
+function recordingPublisher(): Publisher & { readonly published: Committed[] } {
   const published: Committed[] = [];
   return {
     published,

@@ -73,7 +73,8 @@ export async function startTestServer(overrides: Partial<Config> = {}): Promise<
   };
 }
 
-function createApi(baseUrl: string, token?: string) {
+/** Clients of the public API; with a token, on behalf of its user. */
+export function createApi(baseUrl: string, token?: string) {
   const transport = createConnectTransport({
     baseUrl,
     httpVersion: "1.1",

@@ -35,7 +35,7 @@ export interface TidewireOptions {
 const command = fileURLToPath(new URL("../../tools/tidewire.js", import.meta.url));
 
 /** Starts `tidewire` with these arguments. */
-export function startTidewire(argv: readonly string[], { env = {}, cwd }: TidewireOptions = {}): TidewireProcess {
+function startTidewire(argv: readonly string[], { env = {}, cwd }: TidewireOptions = {}): TidewireProcess {
   const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith("TIDEWIRE_"));
   const child = spawn(process.execPath, [command, ...argv], {
     cwd,
@@ -66,7 +66,8 @@ export function startTidewire(argv: readonly string[], { env = {}, cwd }: Tidewi
       const look = () => {
         const match = pattern.exec(output);
         if (match) resolve(match);
-        else if (exit) reject(new Error(`it ended with ${exit.code ?? exit.signal} before it said ${pattern}:\n${output}`));
+        else if (exit)
+          reject(new Error(`it ended with ${exit.code ?? exit.signal} before it said ${pattern}:\n${output}`));
         else return;
         waiting.delete(look);
       };
@@ -94,14 +95,20 @@ export function startTidewire(argv: readonly string[], { env = {}, cwd }: Tidewi
 }
 
 /** `tidewire up` on free ports, with its data in `dataDir`. */
-export function startUp(dataDir: string, options: TidewireOptions & { argv?: readonly string[] } = {}): TidewireProcess {
+export function startUp(
+  dataDir: string,
+  options: TidewireOptions & { argv?: readonly string[] } = {},
+): TidewireProcess {
   const { argv = [], env = {}, ...rest } = options;
   const quiet = { TIDEWIRE_PORT: "0", TIDEWIRE_METRICS_PORT: "0", TIDEWIRE_LOG_FORMAT: "json" };
   return startTidewire(["up", "--data", dataDir, ...argv], { ...rest, env: { ...quiet, ...env } });
 }
 
 /** Runs a command to its end. */
-export async function runTidewire(argv: readonly string[], options?: TidewireOptions): Promise<Exit & { output: string }> {
+export async function runTidewire(
+  argv: readonly string[],
+  options?: TidewireOptions,
+): Promise<Exit & { output: string }> {
   const tidewire = startTidewire(argv, options);
   return { ...(await tidewire.exited), output: tidewire.output };
 }

@@ -11,7 +11,8 @@ import { TidewireError } from "../../runtime/error.js";
 
 const isMalformed = (thrown: unknown) => thrown instanceof TidewireError && thrown.code === ErrorCode.MALFORMED;
 
-const textOf = (bytes: number[]) => new BinaryWriter().tag(1, WireType.LengthDelimited).bytes(Uint8Array.from(bytes)).finish();
+const textOf = (bytes: number[]) =>
+  new BinaryWriter().tag(1, WireType.LengthDelimited).bytes(Uint8Array.from(bytes)).finish();
 
 describe("decode", () => {
   it("returns what encode was given", () => {

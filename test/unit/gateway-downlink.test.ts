@@ -17,7 +17,12 @@ type Listener = RecordedSession & { readonly heard: number[] };
 
 function world(options: { idleMs?: number } = {}) {
   const clock = createManualClock();
-  const hub = createHub({ gateway: "g1", routes: createMemoryRoutes(clock.monotonicMs), leaseMs: 1_000, onError: assert.fail });
+  const hub = createHub({
+    gateway: "g1",
+    routes: createMemoryRoutes(clock.monotonicMs),
+    leaseMs: 1_000,
+    onError: assert.fail,
+  });
   const listeners: Listener[] = [];
   const messages: { topic: string; frames: number[] }[] = [];
   const downlink = createDownlink({
@@ -315,6 +320,12 @@ describe("changes of members that come late", () => {
     entries(entry(5, { joinedUserIds: [7n, 8n] }));
     entries(entry(3, { leftUserIds: [7n] })); // published before this log was started, and overtaken
     entries(entry(6, { rosterSeq: 5n }));
-    assert.deepEqual([ann.heard, bob.heard], [[5, 3, 6], [5, 3, 6]]);
+    assert.deepEqual(
+      [ann.heard, bob.heard],
+      [
+        [5, 3, 6],
+        [5, 3, 6],
+      ],
+    );
   });
 });

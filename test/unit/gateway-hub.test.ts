@@ -196,7 +196,10 @@ describe("hub", () => {
   });
 
   it("ends the older one of two sessions of a device, whichever of them arrives first", async () => {
-    for (const epochs of [[1n, 2n], [2n, 1n]]) {
+    for (const epochs of [
+      [1n, 2n],
+      [2n, 1n],
+    ]) {
       const { hub } = world();
       const sessions = epochs.map((epoch) => localSession(7n, { epoch }));
       for (const session of sessions) await hub.attach(session);

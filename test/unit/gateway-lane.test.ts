@@ -100,7 +100,6 @@ describe("lane", () => {
     assert.deepEqual(lane.failed(10_000), {
       kind: "give-up",
       dropped: ["a", "b", "c", "d", "e"],
-      retryAfterMs: 2_000,
     });
     assert.equal(lane.isIdle, true);
     assert.equal(lane.queuedBytes, 0);

@@ -107,7 +107,7 @@ describe("login", () => {
       const before = world.session;
       for (const event of [
         { kind: "outcomes", outcomes: [] },
-        { kind: "lane-gave-up", retryAfterMs: 1 },
+        { kind: "lane-gave-up" },
         { kind: "renewed", userId: 7n, tokenExpiresAtMs: 1 },
         { kind: "drained" },
         { kind: "lagging" },

@@ -206,18 +206,11 @@ describe("outcomes", () => {
 });
 
 describe("a lane that gives up", () => {
-  it("takes the session back to what is stored, and tells the device when to try again", () => {
+  it("ends the session, so that the device learns at its next login what was stored", () => {
     const world = inFlightTo(3n);
     world.on(outcomes(stored(1n)));
-    const effects = world.on({ kind: "lane-gave-up", retryAfterMs: 2_000 });
-    assert.deepEqual(nack(effects), { expected: 2n, reason: NackReason.BUSY, retryAfterMs: 2_000 });
-    assert.deepEqual(world.on(upMsg(4n)), [], "the device has been told what is expected");
-    assert.deepEqual(kinds(world.on(upMsg(2n))), taken);
-  });
-
-  it("gives back the room in flight", () => {
-    const world = inFlightTo(32n);
-    world.on({ kind: "lane-gave-up", retryAfterMs: 2_000 });
-    for (let id = 1n; id <= 32n; id++) assert.deepEqual(kinds(world.on(upMsg(id))), taken);
+    const effects = world.on({ kind: "lane-gave-up" });
+    assert.equal(onlyFrame(effects, "error").code, ErrorCode.UNAVAILABLE);
+    assert.equal(closeCode(effects), CloseCode.UNAVAILABLE);
   });
 });

@@ -1,0 +1,187 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { ErrorCode } from "../../gen/ts/tidewire/v1/error_pb.js";
+import { TidewireError } from "../../runtime/error.js";
+import { type CpuProfile, selfTimes } from "../../tools/bench/cpu-profile.js";
+import { parseBenchOptions } from "../../tools/bench/options.js";
+import { toReport } from "../../tools/bench/report.js";
+import type { BenchResult, RoundResult } from "../../tools/bench/result.js";
+import { median, quantiles } from "../../tools/bench/statistics.js";
+import { summarize } from "../../tools/bench/summary.js";
+
+function round(totalMs: number, rawMs: number, changes: Partial<RoundResult> = {}): RoundResult {
+  return {
+    total_ms: totalMs,
+    raw_ms: rawMs,
+    ratio: rawMs / totalMs,
+    deliver_p50_ms: totalMs / 2,
+    deliver_p99_ms: totalMs,
+    deliver_p999_ms: totalMs,
+    deliver_max_ms: totalMs,
+    ack_p50_ms: totalMs / 2,
+    ack_p99_ms: totalMs,
+    ack_max_ms: totalMs,
+    server_cpu_ms: 10,
+    generator_cpu_ms: 20,
+    generator_busy_share: 0.5,
+    ...changes,
+  };
+}
+
+const messages = [new Uint8Array(100), new Uint8Array(50)];
+
+describe("the statistics of a benchmark", () => {
+  it("take the middle, or the mean of the two in the middle", () => {
+    assert.equal(median([3, 1, 2]), 2);
+    assert.equal(median([4, 1, 2, 3]), 2.5);
+    assert.throws(() => median([]));
+  });
+
+  it("rank observations by their weight", () => {
+    const observed = [
+      { value: 30, count: 1 },
+      { value: 10, count: 989 },
+      { value: 20, count: 10 },
+      { value: 99, count: 0 },
+    ];
+    assert.deepEqual(quantiles(observed), { p50: 10, p99: 20, p999: 20, max: 30 });
+    assert.throws(() => quantiles([]));
+  });
+});
+
+describe("the summary of a benchmark", () => {
+  it("has the median of each number, and the spread of baseline and ratio", () => {
+    const rounds = [round(100, 20), round(50, 30), round(80, 40)];
+    const summary = summarize(rounds, messages);
+    assert.equal(summary.median.total_ms, 80);
+    assert.equal(summary.median.server_cpu_ms, 10);
+    assert.deepEqual(summary.ratio, { median: 0.5, min: 0.2, max: 0.6 });
+    const { name: _, ...baseline } = summary.baseline;
+    assert.deepEqual(baseline, { messages: 2, bytes: 150, median_ms: 30, min_ms: 20, max_ms: 40 });
+  });
+
+  it("leaves out what the system did not tell", () => {
+    const { server_cpu_ms: _, ...unknown } = round(50, 30);
+    const summary = summarize([round(100, 20), unknown], messages);
+    assert.ok(!("server_cpu_ms" in summary.median));
+    assert.ok(!("database_cpu_ms" in summary.median));
+  });
+});
+
+describe("the report of a benchmark", () => {
+  const result: BenchResult = {
+    scenario: "group",
+    settings: { database: "embedded", members: 3, rounds: 1, warmup_rounds: 2, text_bytes: 100, raised_limits: {} },
+    machine: { cpu: "abacus", cores: 2, memory_bytes: 2 ** 31, system: "Linux 6", load_before: 0.1 },
+    versions: {
+      tidewire: "0.1.0",
+      commit: "abc",
+      node: "20",
+      uwebsockets: "3",
+      protobuf_es: "2",
+      postgres_driver: "3",
+      database: "PostgreSQL 15",
+    },
+    ...summarize([round(100, 20)], messages),
+    verified: { sent: 9, acked: 9, delivered: 27, lost: 0, duplicated: 0, reordered: 0, durable_rows: 9 },
+  };
+
+  it("shows machine, versions, raised limits, rounds, medians and the verification", () => {
+    const report = toReport(result);
+    for (const part of ["2 × abacus", "Node 20", "PostgreSQL 15", "limits raised for the benchmark: none", "9 rows"]) {
+      assert.ok(report.includes(part), part);
+    }
+    assert.match(report, /^ {2}median +100\.0 +20\.0 +0\.20/m);
+  });
+
+  it("says so if others were at work on the machine", () => {
+    assert.doesNotMatch(toReport(result), /others were at work/);
+    assert.match(toReport({ ...result, machine: { ...result.machine, load_before: 1.1 } }), /others were at work/);
+  });
+
+  it("can be written as JSON", () => {
+    assert.deepEqual(JSON.parse(JSON.stringify(result)), result);
+  });
+});
+
+describe("the command line of the benchmark", () => {
+  it("has defaults", () => {
+    assert.deepEqual(parseBenchOptions(["group"]), {
+      kind: "run",
+      options: {
+        scenario: "group",
+        members: 500,
+        rounds: 5,
+        warmupRounds: 10,
+        engines: ["postgresql", "embedded"],
+        jsonFile: undefined,
+        profileDirectory: undefined,
+      },
+    });
+  });
+
+  it("reads every option", () => {
+    const argv = "group --members 20 --rounds 7 --warmup 1 --database embedded --json a.json --profile p".split(" ");
+    const command = parseBenchOptions(argv);
+    assert.ok(command.kind === "run");
+    const { members, rounds, warmupRounds, engines, jsonFile, profileDirectory } = command.options;
+    assert.deepEqual(
+      [members, rounds, warmupRounds, engines, jsonFile, profileDirectory],
+      [20, 7, 1, ["embedded"], "a.json", "p"],
+    );
+  });
+
+  it("shows help before it looks at anything else", () => {
+    assert.deepEqual(parseBenchOptions(["--help"]), { kind: "help" });
+    assert.deepEqual(parseBenchOptions(["nonsense", "-h"]), { kind: "help" });
+  });
+
+  const mistakes: Record<string, RegExp> = {
+    "": /name a scenario/,
+    crowd: /no scenario "crowd"/,
+    "group group": /one scenario at a time/,
+    "group --members 1": /--members takes a whole number from 2 to 2000, not "1"/,
+    "group --members 2.5": /"2.5"/,
+    "group --rounds -1": /--rounds/,
+    "group --rounds=": /--rounds takes .* not ""/,
+    "group --database embeded": /did you mean embedded\?/,
+    "group --turbo": /--turbo/,
+  };
+  for (const [argv, message] of Object.entries(mistakes)) {
+    it(`explains what is wrong with "${argv}"`, () => {
+      assert.throws(
+        () => parseBenchOptions(argv.split(" ").filter((word) => word !== "")),
+        (error) =>
+          error instanceof TidewireError && error.code === ErrorCode.INVALID_ARGUMENT && message.test(error.message),
+      );
+    });
+  }
+});
+
+describe("the summary of a CPU profile", () => {
+  const node = (id: number, functionName: string, url = "") => ({
+    id,
+    callFrame: { functionName, url, lineNumber: 9 },
+  });
+  const profile: CpuProfile = {
+    nodes: [node(1, "(idle)"), node(2, "send", "file:///a/server.js"), node(3, "")],
+    startTime: 1_000,
+    samples: [2, 1, 2, 3],
+    timeDeltas: [0, 100, 300, 100],
+  };
+
+  it("adds up own time by function, the most first", () => {
+    assert.deepEqual(selfTimes(profile, [{ fromUs: 0, toUs: 10_000 }]), [
+      { where: "send (server.js:10)", ms: 0.3, share: 0.6 },
+      { where: "(idle)", ms: 0.1, share: 0.2 },
+      { where: "(anonymous)", ms: 0.1, share: 0.2 },
+    ]);
+  });
+
+  it("looks at the time of the rounds only", () => {
+    assert.deepEqual(selfTimes(profile, [{ fromUs: 1_450, toUs: 2_000 }]), [
+      { where: "(anonymous)", ms: 0.1, share: 1 },
+    ]);
+    assert.deepEqual(selfTimes(profile, []), []);
+  });
+});
