@@ -2,7 +2,7 @@ import { parseArgs } from "node:util";
 import { loadConfig } from "../../runtime/config.js";
 import { describeConfig, toConfigText } from "../../runtime/config-description.js";
 
-export const configHelp = `tidewire config: shows every setting, its value and where that comes from. Secrets are not shown.
+const configHelp = `tidewire config: shows every setting, its value and where that comes from. Secrets are not shown.
 
   --config FILE  read this file too
   --json         as JSON, for programs

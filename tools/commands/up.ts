@@ -3,14 +3,14 @@ import { createInterface } from "node:readline/promises";
 import { parseArgs } from "node:util";
 import { systemClock } from "../../runtime/clock.js";
 import { type Config, loadConfig, secretsOf } from "../../runtime/config.js";
-import { createLogger } from "../../runtime/log.js";
+import { createLogger, type Logger } from "../../runtime/log.js";
 import { createMetrics, observeProcess } from "../../runtime/metrics.js";
-import { createShutdown, stopOnSignals } from "../../runtime/shutdown.js";
+import { createShutdown, type Shutdown, stopOnSignals } from "../../runtime/shutdown.js";
 import { lockDirectory } from "../../services/store/directory-lock.js";
 import { resetDataDirectory } from "../server/data-directory.js";
 import { type Server, startServer } from "../server/start-server.js";
 
-export const upHelp = `tidewire up: runs the gateway, the services and, unless told otherwise, an embedded database in this process.
+const upHelp = `tidewire up: runs the gateway, the services and, unless told otherwise, an embedded database in this process.
 
   --port N       port for devices and HTTP callers (default 8080; 0 takes any free one)
   --host H       address to listen on (default 127.0.0.1; 0.0.0.0 for all)
@@ -54,12 +54,20 @@ async function serve(config: Config): Promise<number | undefined> {
   stopOnSignals(process, shutdown, log);
   try {
     const server = await startServer(config, { log, metrics, shutdown });
+    server.lost.addEventListener("abort", () => void giveUp(server.lost.reason, shutdown, log));
     if (!shutdown.begun.aborted) print(toWelcome(config, server, performance.now() - startedMs));
     return undefined;
   } catch (error) {
     await shutdown.run();
     throw error;
   }
+}
+
+/** Whoever supervises this process starts it again; nothing that was acknowledged is lost. */
+async function giveUp(reason: unknown, shutdown: Shutdown, log: Logger): Promise<void> {
+  log.error({ err: reason }, "this process cannot go on and stops");
+  await shutdown.run();
+  process.exit(1);
 }
 
 async function reset(directory: string, confirmed: boolean): Promise<boolean> {

@@ -1,8 +1,9 @@
 import { accessSync, constants } from "node:fs";
-import { mkdir, readdir, rm } from "node:fs/promises";
+import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { ErrorCode } from "../../gen/ts/tidewire/v1/error_pb.js";
 import { TidewireError } from "../../runtime/error.js";
+import { makeDirectory } from "../../runtime/make-directory.js";
 
 /** What Tidewire writes into its data directory. Only this is ever deleted. */
 const OWN_ENTRIES = ["store", "token-key.json", "chat"];
@@ -13,7 +14,7 @@ const OWN_ENTRIES = ["store", "token-key.json", "chat"];
  */
 export async function openDataDirectory(directory: string): Promise<void> {
   try {
-    await mkdir(directory, { recursive: true, mode: 0o700 });
+    await makeDirectory(directory);
     accessSync(directory, constants.R_OK | constants.W_OK | constants.X_OK);
   } catch (cause) {
     const advice =

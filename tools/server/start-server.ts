@@ -24,6 +24,8 @@ export type Server = Readonly<{
   /** Undefined if metrics are switched off. */
   metricsPort: number | undefined;
   engine: Store["engine"];
+  /** Aborted when this process has to end: its database has died, or another process has taken over its node id. */
+  lost: AbortSignal;
   connections(): number;
 }>;
 
@@ -76,6 +78,7 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Ser
     port: gateway.port,
     metricsPort: metricsServer?.port,
     engine: store.engine,
+    lost: store.lost,
     connections: () => gateway.connections,
   };
 }

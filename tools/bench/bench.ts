@@ -1,0 +1,90 @@
+import { writeFile } from "node:fs/promises";
+import { extname, join } from "node:path";
+import { ErrorCode } from "../../gen/ts/tidewire/v1/error_pb.js";
+import { TidewireError } from "../../runtime/error.js";
+import { summarizeProfiles } from "./cpu-profile.js";
+import { type GroupOutcome, runGroup } from "./group.js";
+import { describeMachine } from "./machine.js";
+import { type BenchOptions, benchHelp, type Engine, parseBenchOptions } from "./options.js";
+import { toReport, toVerification } from "./report.js";
+import type { BenchResult } from "./result.js";
+
+/** Returns an exit code: 1 if a message was not as it should be, or if the benchmark could not run. */
+async function main(argv: readonly string[], signal: AbortSignal): Promise<number> {
+  const command = parseBenchOptions(argv);
+  if (command.kind === "help") return print(benchHelp);
+  const { options } = command;
+  const machine = describeMachine();
+  let code = 0;
+  for (const engine of options.engines) {
+    const outcome = await runGroup(engine, options, { machine, signal, progress });
+    code = Math.max(code, await tell(outcome, engine, options));
+  }
+  return code;
+}
+
+async function tell(outcome: GroupOutcome, engine: Engine, options: BenchOptions): Promise<number> {
+  if (outcome.kind === "flawed") {
+    const problems = outcome.problems.map((problem) => `  ${problem}`);
+    return print(
+      ["", `${engine}: FAILED, there is no result`, `  ${toVerification(outcome.verified)}`, ...problems, ""].join(
+        "\n",
+      ),
+      1,
+    );
+  }
+  print(`\n${toReport(outcome.result)}\n`);
+  if (options.jsonFile !== undefined) await writeJson(jsonFileOf(options.jsonFile, engine, options), outcome.result);
+  if (options.profileDirectory !== undefined) {
+    for (const name of ["server", "generator"]) {
+      print(await summarizeProfiles(join(options.profileDirectory, name), outcome.windows));
+    }
+  }
+  return 0;
+}
+
+/** One result a file: with two databases, each file is named after its own. */
+function jsonFileOf(file: string, engine: Engine, { engines }: BenchOptions): string {
+  if (engines.length === 1) return file;
+  const ending = extname(file);
+  return `${file.slice(0, file.length - ending.length)}.${engine}${ending}`;
+}
+
+async function writeJson(file: string, result: BenchResult): Promise<void> {
+  try {
+    await writeFile(file, `${JSON.stringify(result, undefined, 2)}\n`);
+    progress(`wrote ${file}`);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new TidewireError(ErrorCode.FORBIDDEN, `cannot write the results: ${reason}`, { cause });
+  }
+}
+
+function print(text: string, code = 0): number {
+  process.stdout.write(text);
+  return code;
+}
+
+function progress(line: string): void {
+  process.stderr.write(`${line}\n`);
+}
+
+function explain(error: unknown): number {
+  if (interrupted.signal.aborted) return 130;
+  const isUsage = error instanceof TidewireError && error.code === ErrorCode.INVALID_ARGUMENT;
+  const help = isUsage ? "\n\nnpm run bench -- --help tells what there is" : "";
+  process.stderr.write(`bench: ${error instanceof Error ? error.message : String(error)}${help}\n`);
+  return isUsage ? 2 : 1;
+}
+
+/** The first signal stops everything in order, a second one at once. */
+function interrupt(): void {
+  if (interrupted.signal.aborted) process.exit(130);
+  progress("stopping");
+  interrupted.abort(new Error("interrupted"));
+}
+
+const interrupted = new AbortController();
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, interrupt);
+const code = await main(process.argv.slice(2), interrupted.signal).catch(explain);
+process.exit(interrupted.signal.aborted ? 130 : code);

@@ -1,0 +1,31 @@
+import { serveCalls } from "./calls.js";
+import type { GeneratorCalls } from "./generator-calls.js";
+import { type GroupLoad, openGroupLoad } from "./group-load.js";
+import { openRawLoad, type RawLoad } from "./raw-load.js";
+
+/** The load generator: a process of its own, so that it neither slows the server down nor is slowed by the report. */
+let group: GroupLoad | undefined;
+let raw: RawLoad | undefined;
+
+const calls: GeneratorCalls = {
+  async join(request) {
+    group = await openGroupLoad(request);
+  },
+  async subscribeRaw(request) {
+    raw = await openRawLoad(request);
+  },
+  async runRound(request) {
+    if (!group) throw new Error("nobody has joined");
+    return await group.runRound(request);
+  },
+  async runRawRound({ messages }) {
+    if (!raw) throw new Error("nobody has subscribed");
+    return await raw.runRound(messages);
+  },
+  async leave() {
+    group?.[Symbol.dispose]();
+    raw?.[Symbol.dispose]();
+  },
+};
+
+serveCalls(calls);

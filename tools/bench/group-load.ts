@@ -1,0 +1,119 @@
+import { sleep, systemClock } from "../../runtime/clock.js";
+import { watchBusyness } from "./busyness.js";
+import { type Countdown, createCountdown } from "./countdown.js";
+import type { Credentials, JoinRequest, RoundReport, RoundRequest } from "./generator-calls.js";
+import { type Member, openMember, type TimedFrame } from "./member.js";
+import { quantiles, type Weighted } from "./statistics.js";
+import { type Heard, verifyRound } from "./verifier.js";
+import { messageOf, type Sent, textBytes } from "./workload.js";
+
+/** The group's members, and the rounds in which all of them send. */
+export interface GroupLoad extends Disposable {
+  runRound(request: RoundRequest): Promise<RoundReport>;
+}
+
+/** Logins under way at a time: below what a gateway allows one address, so that its limits need not be raised. */
+const loginsMax = 16;
+/** How long a round may take before what is missing counts as lost, in milliseconds. */
+const roundTimeoutMs = 30_000;
+/** After the last delivery: until delayed acks have gone out and the server is at rest again, in milliseconds. */
+const quietMs = 400;
+/** What a push takes besides its text, at most, in bytes. */
+const pushOverheadBytes = 156;
+
+type Online = Readonly<{ userId: bigint; member: Member }>;
+
+/** @throws Error with the server's reason if a member is not let in. */
+export async function openGroupLoad({ port, conversationId, credentials }: JoinRequest): Promise<GroupLoad> {
+  const size = credentials.length;
+  let pending: Countdown | undefined;
+  const open = async ({ userId, ...credential }: Credentials): Promise<Online> => {
+    const inboxBytes = size * (textBytes + pushOverheadBytes);
+    const delivered = (pushes: number) => pending?.count(pushes);
+    const lost = (reason: string) => pending?.fail(`user ${userId} was cut off: ${reason}`);
+    return { userId, member: await openMember({ ...credential, port, conversationId, inboxBytes, delivered, lost }) };
+  };
+  const online = await mapBounded(credentials, loginsMax, open);
+
+  return {
+    async runRound({ round, firstSeq }) {
+      const sent = online.map(({ userId, member }) => messageOf(round, userId, member.device));
+      online.forEach(({ member }, index) => {
+        const own = sent[index];
+        if (own) member.prepare(own);
+      });
+      pending = createCountdown(size * size, { clock: systemClock, timeoutMs: roundTimeoutMs });
+      const busyness = watchBusyness();
+      const startMs = performance.now();
+      for (const { member } of online) member.send();
+      const outcome = await pending.done;
+      const used = busyness();
+      await sleep(systemClock, outcome === "complete" ? quietMs : 0);
+      return { ...report(online, { conversationId, firstSeq, sent }, startMs), busyness: used };
+    },
+    [Symbol.dispose]() {
+      for (const { member } of online) member[Symbol.dispose]();
+    },
+  };
+}
+
+type RoundWork = Readonly<{ conversationId: bigint; firstSeq: bigint; sent: readonly Sent[] }>;
+
+/** The clock has stopped: now there is time to look at what arrived. */
+function report(online: readonly Online[], work: RoundWork, startMs: number): Omit<RoundReport, "busyness"> {
+  const deliveries = online.flatMap(({ member }) => member.deliveries());
+  const acks: Weighted[] = [];
+  const verdict = verifyRound(work, hear(online, work.sent, acks));
+  const lastMs = deliveries.reduce((last, { value, count }) => (count > 0 ? Math.max(last, value) : last), startMs);
+  const since = (observations: readonly Weighted[]) =>
+    quantiles(observations.map(({ value, count }) => ({ value: value - startMs, count })));
+  const none = [{ value: Number.POSITIVE_INFINITY, count: 1 }];
+  return {
+    totalMs: lastMs - startMs,
+    deliver: since(deliveries.length > 0 ? deliveries : none),
+    ack: since(acks.length > 0 ? acks : none),
+    verdict,
+    messages: online[0]?.member.pushMessages() ?? [],
+    window: { fromUs: toMachineUs(startMs), toUs: toMachineUs(lastMs) },
+  };
+}
+
+/** One member after the other, so that not all frames are in memory at once. */
+function* hear(online: readonly Online[], sent: readonly Sent[], acks: Weighted[]): Generator<Heard> {
+  for (const [index, { member }] of online.entries()) {
+    const own = sent[index];
+    if (!own) continue;
+    const frames = member.frames();
+    const ack = frames.find((timed) => settles(timed, own));
+    if (ack) acks.push({ value: ack.atMs, count: 1 });
+    yield { own, frames: frames.map(({ frame }) => frame) };
+  }
+}
+
+/** A device's own push settles its message exactly as `up_ack` does. */
+function settles({ frame: { frame } }: TimedFrame, own: Sent): boolean {
+  if (frame.case === "upAck") return frame.value.clientId === own.clientId && frame.value.outcome.case === "stored";
+  if (frame.case !== "push" || !frame.value.message) return false;
+  const { senderId, senderDevice, clientId } = frame.value.message;
+  return senderId === own.senderId && senderDevice === own.device && clientId === own.clientId;
+}
+
+/** From this process's clock to the one that all processes of the machine share. */
+function toMachineUs(ms: number): number {
+  return Number(process.hrtime.bigint() / 1000n) + (ms - performance.now()) * 1000;
+}
+
+/** As `Promise.all(items.map(work))`, but with at most `max` under way at a time. */
+async function mapBounded<Item, Result>(
+  items: readonly Item[],
+  max: number,
+  work: (item: Item) => Promise<Result>,
+): Promise<Result[]> {
+  const results: Result[] = [];
+  const entries = items.entries();
+  const worker = async () => {
+    for (const [index, item] of entries) results[index] = await work(item);
+  };
+  await Promise.all(Array.from({ length: max }, worker));
+  return results;
+}
