@@ -52,7 +52,8 @@ export function createConnection(socket: Socket, context: GatewayContext): Conne
         return void renewSession(context, effect.token).then(dispatch);
       case "send":
         metrics.framesSent.inc({ kind: effect.frame.case });
-        if (effect.frame.case === "upNack") metrics.nacks.inc({ reason: NackReason[effect.frame.value.reason ?? NackReason.UNSPECIFIED] });
+        if (effect.frame.case === "upNack")
+          metrics.nacks.inc({ reason: NackReason[effect.frame.value.reason ?? NackReason.UNSPECIFIED] });
         return void outgoing.push(encodeFrame(effect.frame));
       case "charge":
         return context.rates.set(identity().userId, effect.rate);

@@ -17,7 +17,7 @@ export function decode<Schema extends DescMessage>(schema: Schema, bytes: Uint8A
   try {
     return fromBinary(schema, bytes, readOptions);
   } catch (cause) {
-    throw new TidewireError(ErrorCode.MALFORMED, `these bytes are not a ${schema.name}`, { cause });
+    throw new TidewireError(ErrorCode.MALFORMED, `these bytes do not encode ${schema.name}`, { cause });
   }
 }
 

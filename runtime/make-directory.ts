@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { mkdir, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 
@@ -9,7 +10,7 @@ import { dirname } from "node:path";
 export async function makeDirectory(path: string): Promise<void> {
   if (await isDirectory(path)) return;
   const parent = dirname(path);
-  if (parent !== path) await makeDirectory(parent);
+  if (!existsSync(parent)) await makeDirectory(parent);
   try {
     await mkdir(path, { mode: 0o700 });
   } catch (thrown) {
