@@ -114,7 +114,7 @@ describe("a login that must not succeed", () => {
     const fields = toBinary(LoginSchema, create(LoginSchema, { token: user.token, deviceId: "??" }));
     fields.fill(0xff, fields.lastIndexOf(0x3f) - 1);
     device.sendRaw(joinFrames([nest(1, fields)]));
-    await assertClosed(device, { ...malformed, advice: /not a Login/ });
+    await assertClosed(device, { ...malformed, advice: /do not encode Login/ });
   });
 
   it("refuses one device more than a user may have, and lets those that it has in", async () => {
