@@ -1,12 +1,10 @@
-import type { PlainResponse } from "./server.js";
-
 /** Bounds what one request may make this process hold, and for how long. */
 export type BodyLimits = Readonly<{ maxBytes: number; timeoutMs: number }>;
 
 export type Body =
-  | { kind: "read"; chunks: Uint8Array[]; bytes: number }
-  /** It was too large or too slow: answer this and close. */
-  | { kind: "refused"; response: PlainResponse };
+  | { kind: "read"; chunks: Uint8Array[] }
+  /** It was too large or too slow: say so and close. */
+  | { kind: "refused"; status: number; reason: string };
 
 /** The part of the socket library's response that a request's body arrives through. */
 export interface BodySource {
@@ -23,19 +21,16 @@ export function readBody(source: BodySource, signal: AbortSignal, limits: BodyLi
       resolve(body);
     };
     const deadline = setTimeout(() => {
-      finish(refused(408, `the request did not arrive within ${limits.timeoutMs} ms`));
+      finish({ kind: "refused", status: 408, reason: `the request did not arrive within ${limits.timeoutMs} ms` });
     }, limits.timeoutMs);
-    signal.addEventListener("abort", () => finish({ kind: "read", chunks, bytes }), { once: true });
+    signal.addEventListener("abort", () => finish({ kind: "read", chunks }), { once: true });
     source.onData((chunk, isLast) => {
       bytes += chunk.byteLength;
-      if (bytes > limits.maxBytes) return finish(refused(413, `a request may have ${limits.maxBytes} bytes`));
+      if (bytes > limits.maxBytes) {
+        return finish({ kind: "refused", status: 413, reason: `a request may have ${limits.maxBytes} bytes` });
+      }
       chunks.push(new Uint8Array(chunk.slice(0))); // the socket library reuses its buffer
-      if (isLast) finish({ kind: "read", chunks, bytes });
+      if (isLast) finish({ kind: "read", chunks });
     });
   });
-}
-
-function refused(status: number, reason: string): Body {
-  const headers = new Headers({ "content-type": "text/plain" });
-  return { kind: "refused", response: { status, headers, body: new TextEncoder().encode(`${reason}\n`) } };
 }

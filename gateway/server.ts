@@ -194,13 +194,18 @@ function handleRequest(options: SocketServerOptions, response: HttpResponse, req
 async function answer(options: SocketServerOptions, response: HttpResponse, head: Omit<PlainRequest, "body">) {
   const body = await readBody(response, head.signal, options.body);
   if (head.signal.aborted) return;
-  const plain = body.kind === "read" ? await options.request({ ...head, body: concat(body.chunks) }) : body.response;
+  const plain = body.kind === "read" ? await options.request({ ...head, body: concat(body.chunks) }) : toText(body);
   if (head.signal.aborted) return;
   response.cork(() => {
     response.writeStatus(String(plain.status));
     for (const [name, value] of plain.headers) if (name !== "content-length") response.writeHeader(name, value);
     response.end(plain.body, body.kind !== "read");
   });
+}
+
+function toText({ status, reason }: { status: number; reason: string }): PlainResponse {
+  const headers = new Headers({ "content-type": "text/plain" });
+  return { status, headers, body: new TextEncoder().encode(`${reason}\n`) };
 }
 
 function addressOf(response: HttpResponse): string {

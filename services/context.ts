@@ -1,18 +1,13 @@
 import { createContextKey, type HandlerContext } from "@connectrpc/connect";
 import { ErrorCode } from "../gen/ts/tidewire/v1/error_pb.js";
 import { TidewireError } from "../runtime/error.js";
+import { peerHeader } from "../runtime/peer-header.js";
 
 /** Who acts. It comes from a verified token, never from a field of a request. */
 export type Caller = Readonly<{ userId: bigint }>;
 
 /** Set by the `authenticate` interceptor on methods whose audience is a user. */
 export const callerKey = createContextKey<Caller | undefined>(undefined, { description: "the verified caller" });
-
-/**
- * The header in which the edge names the network address of an HTTP caller. The edge removes what a client sends under
- * this name, so services may believe it.
- */
-export const peerHeader = "x-tidewire-peer";
 
 /**
  * The user on whose behalf a method runs.

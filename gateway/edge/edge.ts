@@ -1,9 +1,9 @@
 import type { UniversalHandler, UniversalServerResponse } from "@connectrpc/connect/protocol";
 import type { Logger } from "../../runtime/log.js";
+import { peerHeader } from "../../runtime/peer-header.js";
 import { concat } from "../frames.js";
 import type { PlainRequest, PlainResponse } from "../server.js";
 import { exposeTo, type Origins, preflightHeaders } from "./cors.js";
-import { peerHeader } from "./public-api.js";
 import { findBodyFault } from "./request-body.js";
 
 /** Everything on the public port that is not a WebSocket: the API, health, and a word for those who come by browser. */

@@ -6,6 +6,7 @@ import { ConversationService } from "../../gen/ts/tidewire/v1/conversation_pb.js
 import { GroupService } from "../../gen/ts/tidewire/v1/group_pb.js";
 import { MessageService } from "../../gen/ts/tidewire/v1/message_pb.js";
 import { methodAudiences } from "../../gen/ts/tidewire/v1/methods.js";
+import { peerHeader } from "../../runtime/peer-header.js";
 
 export type PublicApiOptions = Readonly<{
   services: Transport;
@@ -20,9 +21,6 @@ const RECURSION_LIMIT = 8;
 
 /** What of a caller's headers the services need. */
 const PASSED_HEADERS = ["authorization"];
-
-/** Tells the services where a call comes from. The edge sets it over whatever a caller may have written there. */
-export const peerHeader = "x-tidewire-peer";
 
 /** Handlers for all methods of the contract that are not internal, by path. They pass calls on to the services. */
 export function createPublicApi(options: PublicApiOptions): Map<string, UniversalHandler> {

@@ -1,7 +1,7 @@
 import { ErrorCode } from "../../gen/ts/tidewire/v1/error_pb.js";
 import { TidewireError } from "../../runtime/error.js";
 import type { Sql } from "./sql.js";
-import type { StoreLog } from "./store.js";
+import type { StoreLog } from "./store-log.js";
 
 /** Settings without which a committed transaction may be lost when the server's host loses power. */
 const required = ["fsync", "full_page_writes", "synchronous_commit"] as const;

@@ -7,7 +7,7 @@ import { TidewireError } from "../../runtime/error.js";
 import { lockDirectory } from "./directory-lock.js";
 import type { EmbeddedCommand, EmbeddedReport } from "./embedded-worker.js";
 import { socketPath } from "./socket-path.js";
-import type { StoreLog } from "./store.js";
+import type { StoreLog } from "./store-log.js";
 
 /** How long the database may take to flush and stop, in milliseconds. */
 const stopTimeoutMs = 10_000;

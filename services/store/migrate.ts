@@ -2,7 +2,7 @@ import { ErrorCode } from "../../gen/ts/tidewire/v1/error_pb.js";
 import { TidewireError } from "../../runtime/error.js";
 import { type Migration, migrations as shipped } from "./migrations/all.js";
 import type { Sql, Transaction } from "./sql.js";
-import type { StoreLog } from "./store.js";
+import type { StoreLog } from "./store-log.js";
 
 /** Names the lock under which schemas change: "tide" in ASCII. */
 const lockKey = 0x74696465;

@@ -3,7 +3,7 @@ import { ErrorCode } from "../../gen/ts/tidewire/v1/error_pb.js";
 import type { Clock } from "../../runtime/clock.js";
 import { TidewireError } from "../../runtime/error.js";
 import type { Sql } from "./sql.js";
-import type { StoreLog } from "./store.js";
+import type { StoreLog } from "./store-log.js";
 
 const leaseMs = 30_000;
 const renewalMs = 10_000;

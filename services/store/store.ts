@@ -1,13 +1,14 @@
 import { ErrorCode } from "../../gen/ts/tidewire/v1/error_pb.js";
 import { type Clock, systemClock } from "../../runtime/clock.js";
 import { TidewireError } from "../../runtime/error.js";
-import { type Logger, silentLogger } from "../../runtime/log.js";
+import { silentLogger } from "../../runtime/log.js";
 import { checkDurability } from "./durability.js";
 import { openEmbedded } from "./embedded.js";
 import { migrate } from "./migrate.js";
 import { leaseNode, type NodeLease } from "./node-lease.js";
 import { type Address, connect, type Sql } from "./sql.js";
 import { toTidewireError } from "./store-error.js";
+import type { StoreLog } from "./store-log.js";
 
 export { bigints, inTransaction, type Queryable, type Sql, type Transaction, texts } from "./sql.js";
 export { isTransient, toTidewireError } from "./store-error.js";
@@ -34,9 +35,6 @@ export type StoreOptions = Readonly<{
   clock?: Clock;
   log?: StoreLog;
 }>;
-
-/** What the store has to say, it says here. */
-export type StoreLog = Pick<Logger, "info" | "warn" | "error">;
 
 /**
  * Opens the store: starts the embedded database if there is one, refuses an unsafe server, brings the schema up to date, and

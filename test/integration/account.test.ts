@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import { Code, type ConnectError, createClient } from "@connectrpc/connect";
 import { AccountService } from "../../gen/ts/tidewire/v1/account_pb.js";
 import { ErrorCode, ErrorDetailSchema } from "../../gen/ts/tidewire/v1/error_pb.js";
-import { peerHeader } from "../../services/context.js";
+import { peerHeader } from "../../runtime/peer-header.js";
 import { createManualClock } from "../support/clock.js";
 import { failsWith } from "../support/errors.js";
 import { startServices } from "../support/services.js";

@@ -56,8 +56,11 @@ function cells(round: RoundResult): string[] {
   return columns.map(({ value, digits }) => value(round)?.toFixed(digits) ?? "–");
 }
 
+/** Room for "1234.5". */
+const VALUE_WIDTH = 6;
+
 function toRow([first = "", ...rest]: readonly string[]): string {
-  return `  ${first.padEnd(6)}${rest.map((cell, index) => cell.padStart((columns[index]?.title.length ?? 0) + 2)).join("")}`;
+  return `  ${first.padEnd(6)}${rest.map((cell, index) => cell.padStart(Math.max(columns[index]?.title.length ?? 0, VALUE_WIDTH) + 2)).join("")}`;
 }
 
 function range(values: readonly number[], digits = 1): string {

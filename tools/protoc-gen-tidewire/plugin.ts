@@ -7,16 +7,11 @@ import {
   CodeGeneratorResponseSchema,
   FileDescriptorSetSchema,
 } from "@bufbuild/protobuf/wkt";
+import type { EmittedFile } from "./emitted-file.js";
 import type { Contract } from "./model.js";
 import { ContractError } from "./problems.js";
 import { readContract } from "./read-contract.js";
 import { emitTypeScript } from "./typescript/target.js";
-
-/** A file to write: its path below the output folder, and its text. */
-export interface EmittedFile {
-  path: string;
-  text: string;
-}
 
 /** One entry a language. A target is a pure function of the contract. */
 const targets: ReadonlyMap<string, (contract: Contract) => EmittedFile[]> = new Map([["typescript", emitTypeScript]]);

@@ -1,5 +1,5 @@
+import type { EmittedFile } from "../emitted-file.js";
 import type { Contract } from "../model.js";
-import type { EmittedFile } from "../plugin.js";
 import { emitCloseCodes } from "./close-codes.js";
 import { emitDispatch } from "./dispatch.js";
 import { emitErrors } from "./errors.js";
