@@ -130,7 +130,7 @@ describe("a request that cannot be carried out", () => {
 
   it("is refused if its bytes are not a protobuf message", async () => {
     const garbage = { headers: { "content-type": "application/proto" }, body: Uint8Array.of(0xff, 0xff, 0xff) };
-    await assertRefused(send, garbage, { ...invalid, message: /not a SendRequest.*generated types/ });
+    await assertRefused(send, garbage, { ...invalid, message: /do not encode SendRequest.*generated types/ });
   });
 
   it("is refused with a compression that is not offered, and with a deadline that is none", async () => {

@@ -22,14 +22,22 @@ export async function ensureBuilt() {
   if (existsSync(stamp) && readFileSync(stamp, "utf8") === print) return;
   say("Compiling …");
   const fresh = join(root, `.dist-${process.pid}`); // as deep as dist/, for source maps hold relative paths
-  const tsc = join(root, "node_modules/typescript/bin/tsc");
-  const { code, output } = await run(process.execPath, [tsc, "-p", ".", "--outDir", fresh]);
-  if (code !== 0) {
+  // The client is compiled once more, as the package that others import.
+  for (const args of [
+    ["-p", ".", "--outDir", fresh],
+    ["-p", "clients/typescript/tsconfig.build.json"],
+  ]) {
+    const { code, output } = await compile(args);
+    if (code === 0) continue;
     rmSync(fresh, { recursive: true, force: true });
     fail(`${output}\nThe sources do not compile.`);
   }
   writeFileSync(join(fresh, ".fingerprint"), print);
   replaceFolder(join(root, "dist"), fresh);
+}
+
+function compile(args) {
+  return run(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), ...args]);
 }
 
 /** Changes whenever one of these files or folders does, by the names, times and sizes of all files in them. */
@@ -44,7 +52,9 @@ function describeFiles(path) {
   if (stat === undefined) return [];
   if (!stat.isDirectory()) return [`${path} ${stat.mtimeMs} ${stat.size}`];
   const names = readdirSync(path).sort();
-  return names.filter((name) => name !== "node_modules").flatMap((name) => describeFiles(join(path, name)));
+  return names
+    .filter((name) => name !== "node_modules" && name !== "dist")
+    .flatMap((name) => describeFiles(join(path, name)));
 }
 
 /** By renaming, so that no file of an older build stays behind and a program that starts meanwhile finds a whole build. */
