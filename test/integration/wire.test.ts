@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import type { Message } from "../../gen/ts/tidewire/v1/content_pb.js";
 import { CloseCode, ErrorCode } from "../../gen/ts/tidewire/v1/error_pb.js";
 import { GoawayReason, NackReason } from "../../gen/ts/tidewire/v1/frame_pb.js";
-import { type LoggedIn, startTestServer, type TestServer, type TestUser } from "../support/server.js";
-import type { ClientFrameInit } from "../support/wire-framing.js";
+import { startTestServer, type TestServer, type TestUser } from "../support/server.js";
+import { heartbeat, type Target, text, textOf } from "../support/witness.js";
 
 /** An independent reading of the protocol: a plain WebSocket and generated code, nothing of the SDK. */
 describe("the wire", () => {
@@ -185,24 +184,6 @@ describe("the wire", () => {
     await Promise.all(devices.map((device) => device.close()));
   });
 });
-
-type Target = { case: "conversationId" | "peerUserId"; value: bigint };
-
-function text(clientId: bigint, target: Target, words: string): ClientFrameInit {
-  return {
-    frame: { case: "upMsg", value: { clientId, target, content: { body: { case: "text", value: { text: words } } } } },
-  };
-}
-
-function textOf(message: Message | undefined): string | undefined {
-  return message?.content?.body.case === "text" ? message.content.body.value.text : undefined;
-}
-
-/** Resolves when everything that was sent before has been taken. */
-async function heartbeat(device: LoggedIn): Promise<void> {
-  device.send({ frame: { case: "heartbeat", value: { clientTimeMs: 1n } } });
-  await device.next("heartbeatOk");
-}
 
 /** Two fresh users, each on a device, and the way from one to the other. */
 async function openTalk(server: TestServer, name: string) {
