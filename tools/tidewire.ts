@@ -30,6 +30,7 @@ tidewire <command> --help tells more.
 `;
 
 async function main([name, ...argv]: readonly string[]): Promise<number | undefined> {
+  if (name === "help" && argv[0] !== undefined) return main([argv[0], "--help"]);
   if (name === undefined || name === "help" || name === "--help" || name === "-h") return print(help);
   if (name === "--version" || name === "-v") return print(`${version}\n`);
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined;

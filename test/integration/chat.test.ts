@@ -256,7 +256,7 @@ describe("tidewire chat", { timeout: 240_000 }, () => {
     await oda.sees("connected");
     oda.type("to nobody", "/open who-is-this", "/dance", "/add x", "/help");
     await oda.sees("No conversation is open");
-    await oda.sees("! There is no such user.");
+    await oda.sees("! Nobody is called who-is-this.");
     await oda.sees("There is no /dance.");
     await oda.sees("! No conversation is open. /open NAME opens one.");
     await oda.sees("/history [COUNT]");

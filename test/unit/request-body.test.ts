@@ -41,6 +41,9 @@ describe("the body of a call", () => {
   it("must be an encoding of the request if it is binary", () => {
     const bytes = toBinary(SendRequestSchema, create(SendRequestSchema, { idempotencyKey: "key" }));
     assert.equal(findBodyFault(SendRequestSchema, "application/proto", bytes), undefined);
-    assert.match(findBodyFault(SendRequestSchema, "application/proto", bytes.subarray(1)) ?? "", /do not encode SendRequest/);
+    assert.match(
+      findBodyFault(SendRequestSchema, "application/proto", bytes.subarray(1)) ?? "",
+      /do not encode SendRequest/,
+    );
   });
 });

@@ -33,14 +33,22 @@ async function chatHere(options: ChatOptions): Promise<number> {
   try {
     return await runChat(options, terminal);
   } catch (error) {
-    if (!(error instanceof ChatProblem)) throw error;
-    process.stderr.write(`${[error.message, error.advice].filter((line) => line !== "").join("\n")}\n`);
+    const { message, advice } = toProblem(error, options);
+    process.stderr.write(`${[message, advice].filter((line) => line !== "").join("\n")}\n`);
     return 1;
   } finally {
     stop();
     terminal.close();
     stdin.unref?.();
   }
+}
+
+/** A failed system call is most likely about the profile's files, and always names its path. */
+function toProblem(error: unknown, { dataDirectory }: ChatOptions): ChatProblem {
+  if (error instanceof ChatProblem) return error;
+  if (!(error instanceof Error && "syscall" in error)) throw error;
+  const advice = `Profiles are kept below ${dataDirectory}. Name a directory that is yours with --data.`;
+  return new ChatProblem(`The profile cannot be used: ${error.message}`, advice, { cause: error });
 }
 
 /** The first signal ends the chat as /quit does; a second one ends the process. */

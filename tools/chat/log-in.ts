@@ -34,8 +34,8 @@ async function enter(options: ChatOptions, api: Api, terminal: Terminal, name: s
   } catch (error) {
     const isUnknown = error instanceof TidewireClientError && error.code === ErrorCode.WRONG_CREDENTIALS;
     if (!isUnknown || terminal.style === "log") throw error;
-    terminal.print("This name and this password do not belong together.");
-    const answer = await mustAsk(terminal, `If ${name} is to be a new account, type yes: `, "shown");
+    terminal.print(`There is no account ${name} with this password.`);
+    const answer = await mustAsk(terminal, `Create a new account called ${name}? (yes or no) `, "shown");
     if (!/^y(es)?$/i.test(answer.trim())) throw error;
     return register(options, api, terminal, name, password);
   }
@@ -75,7 +75,6 @@ function isMendable({ code }: TidewireClientError): boolean {
 }
 
 function explain(error: TidewireClientError): string {
-  if (error.code === ErrorCode.NAME_TAKEN)
-    return "This name is taken. Choose another, or leave out --register to log in.";
+  if (error.code === ErrorCode.NAME_TAKEN) return "This name is taken: choose another, or log in with its password.";
   return error.advice;
 }

@@ -1,5 +1,10 @@
 import type { Api } from "../../clients/typescript/src/api.js";
+import { TidewireClientError } from "../../clients/typescript/src/errors.js";
+import { ErrorCode } from "../../gen/ts/tidewire/v1/error_pb.js";
+import { ChatProblem } from "./problems.js";
 import { toPrintable } from "./render.js";
+
+const unknownAdvice = "A name is the one that somebody registered with.";
 
 /** What users are called here. */
 export interface Names {
@@ -39,9 +44,15 @@ export function createNames(api: Pick<Api, "account">): Names {
     async find(name) {
       const folded = name.toLowerCase();
       for (const [userId, known] of names) if (known === folded && userId !== 0n) return userId;
-      const { profile } = await api.account.lookUp({ name });
+      const { profile } = await api.account.lookUp({ name }).catch((error: unknown) => {
+        throw isUnknown(error) ? new ChatProblem(`Nobody is called ${name}.`, unknownAdvice, { cause: error }) : error;
+      });
       note(profile?.userId ?? 0n, profile?.name ?? "");
       return profile?.userId ?? 0n;
     },
   };
+}
+
+function isUnknown(error: unknown): boolean {
+  return error instanceof TidewireClientError && error.code === ErrorCode.UNKNOWN_USER;
 }

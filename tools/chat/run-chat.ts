@@ -20,6 +20,8 @@ const firstConnectionMs = 3_000;
 const firstHeadsMs = 300;
 /** How long a script's last messages may take to be stored after its input has ended. */
 const farewellMs = 15_000;
+/** Somebody who watches does not want to wait half a minute, and people at terminals are no stampede. */
+const impatient = () => Math.random() / 10;
 
 /**
  * Chats until the person leaves, the input ends, or the server ends the session for good.
@@ -76,7 +78,12 @@ async function findAccount(options: ChatOptions, profile: Profile, terminal: Ter
 
 async function openClient(options: ChatOptions, profile: Profile, account: Account, token: () => Promise<string>) {
   const storage = createFileStorage({ directory: profile.deviceDirectory(account.userId) });
-  const common = { platform: "cli", clientVersion: `tidewire-chat ${version}`, webSocket: WebSocket };
+  const common = {
+    platform: "cli",
+    clientVersion: `tidewire-chat ${version}`,
+    webSocket: WebSocket,
+    random: impatient,
+  };
   try {
     return await createClient({ url: options.socketUrl, token, storage, ...common });
   } catch (cause) {
@@ -118,7 +125,7 @@ async function farewell(client: Client, chat: Chat, profile: Profile, terminal: 
   await chat.printed();
   const { connection } = client;
   const waiting = client.pending().length;
-  if (waiting > 0) terminal.print(`* ${waiting} messages are not stored yet; they are kept, and leave next time.`);
+  if (waiting > 0) terminal.print(`* Not stored yet: ${waiting}. What waits is kept, and leaves next time.`);
   if (connection.state !== "closed") return 0;
   const isLoggedOut = /log in/i.test(connection.reason.advice);
   if (isLoggedOut) await profile.forget();

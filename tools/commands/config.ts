@@ -3,6 +3,7 @@ import { loadConfig } from "../../runtime/config.js";
 import { describeConfig, toConfigText } from "../../runtime/config-description.js";
 
 const configHelp = `tidewire config: shows every setting, its value and where that comes from. Secrets are not shown.
+In a file, names are as --json shows them: TIDEWIRE_DATA_DIR is dataDir.
 
   --config FILE  read this file too
   --json         as JSON, for programs

@@ -71,7 +71,10 @@ async function giveUp(reason: unknown, shutdown: Shutdown, log: Logger): Promise
 }
 
 async function reset(directory: string, confirmed: boolean): Promise<boolean> {
-  if (!confirmed && !(await confirm(`Delete all messages, accounts and keys in ${directory}? Type yes: `))) {
+  if (
+    !confirmed &&
+    !(await confirm(`Delete all messages, accounts, keys and chat profiles in ${directory}? Type yes: `))
+  ) {
     print("Nothing was deleted.\n");
     return false;
   }

@@ -17,10 +17,10 @@ export type ClientOptions = Readonly<{
   /** Where the gateway is, such as "wss://chat.example.com/ws". */
   url: string;
   /**
-   * Gives an access token, each time one is needed: before each connection, and before the present one expires.
+   * An access token, or what gives one each time it is needed: before each connection, and before the present one expires.
    * Rejecting with a final TidewireClientError closes the client; with anything else, it tries again.
    */
-  token: () => Promise<string> | string;
+  token: string | (() => Promise<string> | string);
   /** This device's own storage; shared with no other client and no other user. */
   storage: Storage;
   /** 1 to 64 bytes, for a storage that is new. Default: a random one. */
@@ -131,7 +131,9 @@ function randomDeviceId(): string {
 }
 
 function assemble(options: ClientOptions & { webSocket: WebSocketConstructor }, restored: Snapshot): Client {
-  const { storage, url, token, webSocket } = options;
+  const { storage, url, webSocket } = options;
+  const { token: given } = options;
+  const token = typeof given === "string" ? () => given : given;
   const { platform = "web", clientVersion = "tidewire-client", random = Math.random, clock = systemClock } = options;
   const core = createCore({ restored, random, platform, clientVersion });
   const shell = createShell({ core, url, token, storage, clock, webSocket, tell });
