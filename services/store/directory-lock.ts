@@ -102,12 +102,16 @@ function exists(pid: number): boolean {
   }
 }
 
-/** When a process started, in clock ticks since boot: field 22 of proc(5) stat. Empty where there is no /proc. */
+/**
+ * When a process started, in clock ticks since boot: field 22 of proc(5) stat. Empty where there is no /proc; "ended" for one
+ * that was killed and that its parent has not waited for, which in a container may be never.
+ */
 async function startOf(pid: number): Promise<string> {
   try {
-    const fields = await readFile(`/proc/${pid}/stat`, "utf8");
+    const stat = await readFile(`/proc/${pid}/stat`, "utf8");
     // The second field is the name in parentheses, which may contain anything, even spaces and parentheses.
-    return fields.slice(fields.lastIndexOf(")") + 2).split(" ")[19] ?? "";
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    return fields[0] === "Z" || fields[0] === "X" ? "ended" : (fields[19] ?? "");
   } catch {
     return "";
   }

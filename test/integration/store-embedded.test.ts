@@ -15,6 +15,7 @@ import { lockDirectory } from "../../services/store/directory-lock.js";
 import { connect } from "../../services/store/sql.js";
 import { inTransaction, openStore, type Store } from "../../services/store/store.js";
 import { createEmbeddedDirectory } from "../support/store.js";
+import { createZombie } from "../support/zombie.js";
 
 const writer = fileURLToPath(new URL("../support/embedded-writer.js", import.meta.url));
 const open = (directory: string): Promise<Store> => openStore({ database: { kind: "embedded", directory } });
@@ -151,6 +152,14 @@ describe("the embedded store", () => {
     const held = racing.filter((result) => result.status === "fulfilled");
     assert.equal(held.length, 1);
     for (const { value } of held) await value[Symbol.asyncDispose]();
+  });
+
+  it("takes over the lock of a process that was killed, though nobody has waited for it", async () => {
+    await using zombie = await createZombie();
+    const killed = join(parent, "killed");
+    await mkdir(killed);
+    await writeFile(join(killed, "lock"), JSON.stringify({ pid: zombie.pid, startedAt: zombie.startedAt }));
+    await (await lockDirectory(killed))[Symbol.asyncDispose]();
   });
 
   it("says what to do about a directory that cannot be written", async () => {

@@ -9,6 +9,7 @@ import { createFileStorage } from "../../clients/typescript/src/storage-file.js"
 import { createMemoryStorage } from "../../clients/typescript/src/storage-memory.js";
 import { HeadSchema } from "../../gen/ts/tidewire/v1/frame_pb.js";
 import { textMessage } from "../support/device-world.js";
+import { createZombie } from "../support/zombie.js";
 
 const folders: string[] = [];
 
@@ -221,6 +222,13 @@ describe("the journal of a file storage", () => {
       await writeFile(join(directory, "lock"), JSON.stringify(owner));
       await using(createFileStorage({ directory }), async () => {});
     }
+  });
+
+  it("takes over the lock of a process that was killed, though nobody has waited for it", async () => {
+    await using zombie = await createZombie();
+    const directory = await freshFolder();
+    await writeFile(join(directory, "lock"), JSON.stringify({ pid: zombie.pid, startedAt: zombie.startedAt }));
+    await using(createFileStorage({ directory }), async () => {});
   });
 
   it("takes over a lock that was torn while it was written", async () => {

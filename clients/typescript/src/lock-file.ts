@@ -98,11 +98,15 @@ async function isAlive(owner: Owner): Promise<boolean> {
   return owner.startedAt === (await startOf(owner.pid));
 }
 
-/** When a process began, in its system's terms, because pids are used again. Empty where that cannot be told. */
+/**
+ * When a process began, in its system's terms, because pids are used again. Empty where that cannot be told; "ended" for
+ * one that was killed and that its parent has not waited for.
+ */
 async function startOf(pid: number): Promise<string> {
   const stat = await readOrEmpty(`/proc/${pid}/stat`);
   // The command in parentheses may contain anything; the start time is the 20th field after it (proc(5), field 22).
-  return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? "";
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return fields[0] === "Z" || fields[0] === "X" ? "ended" : (fields[19] ?? "");
 }
 
 function inUse(path: string, pid: number | undefined): Error {
