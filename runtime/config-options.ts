@@ -85,7 +85,7 @@ const limitOptions = {
     defaultLimits.messageRatePerSecond,
     "Messages that a user may send lastingly.",
   ),
-  ackMax: option(integer(1, 10_000), defaultLimits.ackMax, "Most conversations in one ack."),
+  ackMax: option(integer(1, 500), defaultLimits.ackMax, "Most conversations in one ack."),
 } satisfies Record<keyof LimitValues, Option<number>>;
 
 /** Every setting there is, in the order in which it is shown. */

@@ -1,5 +1,5 @@
 import { CloseCode, ErrorCode } from "../../gen/ts/tidewire/v1/error_pb.js";
-import { GoawayReason, type Heartbeat } from "../../gen/ts/tidewire/v1/frame_pb.js";
+import { type Ack, GoawayReason, type Heartbeat } from "../../gen/ts/tidewire/v1/frame_pb.js";
 import { closeFor, closeWith, errorFrame, send } from "./ending.js";
 import { finishRenewal, startRenewal } from "./login.js";
 import { answerHeads, answerSync, lookAgain, receiveHeads, receiveSync } from "./reads.js";
@@ -15,7 +15,7 @@ export function stepReady(session: Ready, event: SessionEvent, now: Now, rules: 
     case "up-msg":
       return receiveUpMsg(heard(session, now, rules), event, now, rules.limits);
     case "ack":
-      return [heard(session, now, rules), [{ kind: "acknowledge", ack: event.ack }]];
+      return receiveAck(heard(session, now, rules), event.ack, rules);
     case "sync":
       return receiveSync(heard(session, now, rules), event.sync, now, rules.limits);
     case "heads":
@@ -50,6 +50,11 @@ export function stepReady(session: Ready, event: SessionEvent, now: Now, rules: 
 }
 
 const SIGNALS_UNSUPPORTED = { code: ErrorCode.UNSUPPORTED, detail: "signals are not offered" };
+
+function receiveAck(session: Ready, ack: Ack, { limits }: SessionRules): Step {
+  if (ack.cursors.length <= limits.ackMax) return [session, [{ kind: "acknowledge", ack }]];
+  return closeFor({ code: ErrorCode.MALFORMED, detail: `an ack may name ${limits.ackMax} conversations` });
+}
 
 function heard(session: Ready, now: Now, rules: SessionRules): Ready {
   return { ...session, silentAtMs: now.monotonicMs + 2.5 * rules.heartbeatIntervalMs };

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { create } from "@bufbuild/protobuf";
 import { CloseCode, ErrorCode } from "../../gen/ts/tidewire/v1/error_pb.js";
-import { GoawayReason } from "../../gen/ts/tidewire/v1/frame_pb.js";
+import { AckSchema, GoawayReason } from "../../gen/ts/tidewire/v1/frame_pb.js";
 import {
   ack,
   ann,
@@ -215,5 +216,19 @@ describe("a session with an identity", () => {
     assert.deepEqual(world.on({ kind: "drained" }), []);
     assert.deepEqual(world.on({ kind: "attached" }), []);
     assert.equal(world.session, before);
+  });
+
+  it("takes an ack up to the limit that the login stated, and closes for a longer one", () => {
+    const world = readyWorld();
+    const cursors = Array.from({ length: world.rules.limits.ackMax + 1 }, (_, index) => ({
+      conversationId: BigInt(index + 1),
+      seq: 1n,
+    }));
+    assert.deepEqual(kinds(world.on({ kind: "ack", ack: create(AckSchema, { cursors: cursors.slice(1) }) })), [
+      "acknowledge",
+    ]);
+    const effects = world.on({ kind: "ack", ack: create(AckSchema, { cursors }) });
+    assert.equal(onlyFrame(effects, "error").code, ErrorCode.MALFORMED);
+    assert.equal(closeCode(effects), CloseCode.PROTOCOL_ERROR);
   });
 });
