@@ -1,5 +1,5 @@
 import { availableParallelism } from "node:os";
-import { defaultLimits, type LimitValues } from "../gen/ts/tidewire/v1/limits.js";
+import type { LimitValues } from "../gen/ts/tidewire/v1/limits.js";
 import type { Clock } from "../runtime/clock.js";
 import type { Fabric } from "../runtime/fabric/fabric.js";
 import type { IdGenerator } from "../runtime/ids.js";
@@ -39,17 +39,6 @@ export type ServiceSettings = Readonly<{
   routeByConversationAbove: number;
   limits: LimitValues;
 }>;
-
-export const defaultServiceSettings: ServiceSettings = {
-  issuer: "tidewire",
-  accessTokenLifetimeMs: 15 * 60_000,
-  refreshTokenLifetimeMs: 30 * 86_400_000,
-  registrationsPerMinute: 20,
-  devicesPerUserMax: 10,
-  groupMembersMax: 10_000,
-  routeByConversationAbove: 100,
-  limits: defaultLimits,
-};
 
 /** Logins that may wait for their turn on each core: half a second's worth. */
 const loginsWaitingPerCore = 32;

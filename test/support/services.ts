@@ -5,6 +5,7 @@ import { type Client, createClient, createRouterTransport, type Transport } from
 import { AccountService } from "../../gen/ts/tidewire/v1/account_pb.js";
 import { ConversationService } from "../../gen/ts/tidewire/v1/conversation_pb.js";
 import { GroupService } from "../../gen/ts/tidewire/v1/group_pb.js";
+import { defaultLimits } from "../../gen/ts/tidewire/v1/limits.js";
 import { MessageService } from "../../gen/ts/tidewire/v1/message_pb.js";
 import type { Clock } from "../../runtime/clock.js";
 import { systemClock } from "../../runtime/clock.js";
@@ -18,9 +19,20 @@ import { generateSigningKey, parseSigningKey } from "../../services/account/sign
 import type { AccessTokens } from "../../services/account/tokens.js";
 import { createPublisher } from "../../services/push/publish.js";
 import { registerServices } from "../../services/router.js";
-import { createServices, defaultServiceSettings, type ServiceSettings } from "../../services/services.js";
+import { createServices, type ServiceSettings } from "../../services/services.js";
 import { openStore, type Store } from "../../services/store/store.js";
 import { sharedPostgres } from "./postgres.js";
+
+const defaultSettings: ServiceSettings = {
+  issuer: "tidewire",
+  accessTokenLifetimeMs: 15 * 60_000,
+  refreshTokenLifetimeMs: 30 * 86_400_000,
+  registrationsPerMinute: 20,
+  devicesPerUserMax: 10,
+  groupMembersMax: 10_000,
+  routeByConversationAbove: 100,
+  limits: defaultLimits,
+};
 
 export type Engine = "postgresql" | "embedded";
 
@@ -78,7 +90,7 @@ export async function startServices(
     metrics,
     publisher: createPublisher({ fabric, sql: store.sql, clock: systemClock, log, metrics }),
     signingKey: await parseSigningKey(await generateSigningKey(), "the test key"),
-    settings: { ...defaultServiceSettings, registrationsPerMinute: 1_000_000, ...options.settings },
+    settings: { ...defaultSettings, registrationsPerMinute: 1_000_000, ...options.settings },
   });
   const transportWith = (headers: Record<string, string>) =>
     createRouterTransport((router) => registerServices(router, services), {
