@@ -6,6 +6,8 @@ export interface Clock {
   monotonicMs(): number;
   /** Calls `run` once after `delayMs`, unless disposed of before. */
   after(delayMs: number, run: () => void): Disposable;
+  /** Calls `run` once in the next turn of the event loop, when everything that has arrived in this one has been read. */
+  nextTurn(run: () => void): Disposable;
 }
 
 export const systemClock: Clock = {
@@ -14,6 +16,10 @@ export const systemClock: Clock = {
   after(delayMs, run) {
     const timer = setTimeout(run, delayMs);
     return { [Symbol.dispose]: () => clearTimeout(timer) };
+  },
+  nextTurn(run) {
+    const turn = setImmediate(run);
+    return { [Symbol.dispose]: () => clearImmediate(turn) };
   },
 };
 

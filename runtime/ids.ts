@@ -53,6 +53,11 @@ export function timeOfId(id: bigint): number {
   return epochMs + Number(id >> (nodeBits + counterBits));
 }
 
+/** No id that was minted at or after this time is lower. In milliseconds since 1970-01-01 UTC. */
+export function lowestIdAt(ms: number): bigint {
+  return BigInt(Math.max(0, Math.floor(ms - epochMs))) << (nodeBits + counterBits);
+}
+
 /** The node that minted an id. */
 export function nodeOfId(id: bigint): number {
   return Number((id >> counterBits) & BigInt(nodeIdMax));

@@ -50,7 +50,24 @@ export function createMetrics() {
     deliveriesPublished: counter("deliveries_published_total", "Log entries published to gateways, once for each"),
     publishSeconds: histogram("publish_seconds", "Duration of publishing a committed batch", secondsBuckets),
     publishFailures: counter("publish_failures_total", "Committed batches of which publishing failed or took too long"),
+    sweeps: counter("sweeps_total", "Sweeps for what was committed lately"),
+    sweptEntries: counter("swept_entries_total", "Log entries that a sweep published once more"),
+    deliveredMarksWritten: counter(
+      "delivered_marks_written_total",
+      "Delivered marks brought from the fabric to the store",
+    ),
     pushes: counter("pushes_total", "Push frames published to local topics, once for each topic"),
+    retransmissions: counter("retransmissions_total", "Devices sent again what they lack, by frames or by heads", [
+      "by",
+    ]),
+    holes: counter("holes_total", "Holes in delivered conversations, by outcome: fetched, given-up, withheld", [
+      "outcome",
+    ]),
+    streamGaps: counter("stream_gaps_total", "Gaps in the delivery stream, after which heads are read again"),
+    ackSeconds: histogram("ack_seconds", "From a push to the first ack that covers it", secondsBuckets),
+    activeConversations: gauge("active_conversations", "Conversations in which something has happened lately"),
+    ringBytes: gauge("ring_bytes", "Bytes of recent frames that are kept for retransmission"),
+    timers: gauge("timers", "Timers that are set"),
     pushesDropped: counter("pushes_dropped_total", "WebSocket messages dropped because a device reads too slowly"),
 
     rpcSeconds: histogram("rpc_seconds", "Duration of RPCs, by method and code", secondsBuckets, ["method", "code"]),

@@ -8,6 +8,7 @@ export interface Fabric extends AsyncDisposable {
   readonly gateways: GatewayDirectory;
   readonly limits: RateLimits;
   readonly leases: Leases;
+  readonly marks: RisingMarks;
 }
 
 /** Names a gateway process. Made anew at each start. */
@@ -30,18 +31,21 @@ export type StreamEntry = Readonly<{ stream: string; number: bigint; payload: Ui
  */
 export interface Routes {
   /** Adds or renews the route of one session for `ttlMs`. `epoch` only rises within a device; a lower one changes nothing. */
-  attach(route: Route, ttlMs: number): Promise<void>;
+  attach(route: Route, ttlMs: number): Promise<LeaseState>;
   /** Removes a session's route if it still has this epoch and gateway. */
   detach(route: Route): Promise<void>;
   /** The gateways that have a session of at least one of these users, each with those users. */
   gatewaysOf(userIds: readonly bigint[]): Promise<Map<GatewayId, bigint[]>>;
   /** Adds or renews a gateway's interest in a conversation for `ttlMs`. */
-  want(gateway: GatewayId, conversationId: bigint, ttlMs: number): Promise<void>;
+  want(gateway: GatewayId, conversationId: bigint, ttlMs: number): Promise<LeaseState>;
   /** Ends a gateway's interest in a conversation. */
   unwant(gateway: GatewayId, conversationId: bigint): Promise<void>;
   /** The gateways that want this conversation. */
   gatewaysWanting(conversationId: bigint): Promise<GatewayId[]>;
 }
+
+/** `begun`: until now nobody could know of it, because it is new, has expired, or was lost. */
+export type LeaseState = "begun" | "renewed";
 
 export type Route = Readonly<{ userId: bigint; device: number; epoch: bigint; gateway: GatewayId }>;
 
@@ -83,3 +87,18 @@ export interface Leases {
   /** Gives the lease back if `owner` still holds it. */
   release(name: string, owner: string): Promise<void>;
 }
+
+/**
+ * Numbers that only rise, gathered here and written to the store in batches. What is lost with the fabric is raised again by
+ * those who raised it first.
+ */
+export interface RisingMarks {
+  /** Raises marks; a lower value changes nothing. */
+  raise(marks: readonly RisingMark[]): Promise<void>;
+  /** Marks that were raised and not settled since, those that wait longest first. Takes nothing away. */
+  unsettled(limit: number): Promise<RisingMark[]>;
+  /** These values are written: marks that were not raised further meanwhile are forgotten. */
+  settle(marks: readonly RisingMark[]): Promise<void>;
+}
+
+export type RisingMark = Readonly<{ userId: bigint; conversationId: bigint; seq: bigint }>;

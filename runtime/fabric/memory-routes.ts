@@ -27,9 +27,10 @@ export function createMemoryRoutes(monotonicMs: () => number): MemoryRoutes {
         gateway: route.gateway,
         expiresMs: monotonicMs() + ttlMs,
       };
+      const isKnown = ofUser?.some((present) => isSame(present, route) && present.expiresMs > monotonicMs()) ?? false;
       if (ofUser) replaceUnlessNewer(ofUser, next, monotonicMs());
       else attachments.set(route.userId, [next]);
-      return done;
+      return Promise.resolve(isKnown ? "renewed" : "begun");
     },
     detach(route) {
       const ofUser = attachments.get(route.userId);
@@ -49,9 +50,10 @@ export function createMemoryRoutes(monotonicMs: () => number): MemoryRoutes {
     },
     want(gateway, conversationId, ttlMs) {
       const wanting = interests.get(conversationId) ?? new Map<GatewayId, number>();
+      const isKnown = (wanting.get(gateway) ?? 0) > monotonicMs();
       wanting.set(gateway, monotonicMs() + ttlMs);
       interests.set(conversationId, wanting);
-      return done;
+      return Promise.resolve(isKnown ? "renewed" : "begun");
     },
     unwant(gateway, conversationId) {
       const wanting = interests.get(conversationId);

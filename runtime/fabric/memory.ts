@@ -2,6 +2,7 @@ import type { Clock } from "../clock.js";
 import { createExpiringMap } from "../expiring-map.js";
 import { fullBucket, type GcraState, take } from "../gcra.js";
 import type { Fabric, GatewayId, GatewayInfo } from "./fabric.js";
+import { createMemoryMarks } from "./memory-marks.js";
 import { createMemoryRoutes } from "./memory-routes.js";
 import { createMemoryStreams } from "./memory-streams.js";
 
@@ -10,12 +11,14 @@ const sweepEveryMs = 10_000;
 const bucketsMax = 100_000;
 const gatewaysMax = 1_000;
 const leasesMax = 10_000;
+/** A mark is some 300 bytes: these are 60 MB, reached only while the store takes none. */
+const marksMax = 200_000;
 
 const done = Promise.resolve();
 
 /** A fabric that can say how much it holds, for tests that look for leaks. */
 export interface MemoryFabric extends Fabric {
-  /** Consumers, users, conversations, buckets, gateways and leases in memory. */
+  /** Consumers, users, conversations, buckets, gateways, leases and marks in memory. */
   readonly size: number;
 }
 
@@ -28,6 +31,7 @@ export function createMemoryFabric(options: { clock: Clock }): MemoryFabric {
   const gateways = createExpiringMap<GatewayId, GatewayInfo>({ entriesMax: gatewaysMax });
   const buckets = createExpiringMap<string, GcraState>({ entriesMax: bucketsMax });
   const leases = createExpiringMap<string, string>({ entriesMax: leasesMax });
+  const marks = createMemoryMarks({ marksMax });
 
   let timer = clock.after(sweepEveryMs, sweep);
   function sweep() {
@@ -68,8 +72,9 @@ export function createMemoryFabric(options: { clock: Clock }): MemoryFabric {
         if (leases.get(name, now()) === owner) leases.delete(name);
       },
     },
+    marks,
     get size() {
-      return [streams, routes, gateways, buckets, leases].reduce((sum, part) => sum + part.size, 0);
+      return [streams, routes, gateways, buckets, leases, marks].reduce((sum, part) => sum + part.size, 0);
     },
     [Symbol.asyncDispose]() {
       timer[Symbol.dispose]();

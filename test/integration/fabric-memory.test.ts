@@ -38,4 +38,13 @@ describe("memory fabric", () => {
     for (let i = 0; i < 100_010; i++) await fabric.limits.take(`stranger ${i}`, { burst: 1, refillMs: 60_000 });
     assert.equal(fabric.size, 100_000);
   });
+
+  it("bounds the marks that wait for the store, and drops those that wait longest", async () => {
+    await using fabric = createMemoryFabric({ clock: createManualClock() });
+    for (let userId = 0n; userId < 200_010n; userId += 1n) {
+      await fabric.marks.raise([{ userId, conversationId: 1n, seq: 1n }]);
+    }
+    assert.equal(fabric.size, 200_000);
+    assert.equal((await fabric.marks.unsettled(1))[0]?.userId, 10n);
+  });
 });

@@ -43,6 +43,10 @@ export function createManualClock(options: { startMs?: number } = {}): ManualClo
       timers.add(timer);
       return { [Symbol.dispose]: () => void timers.delete(timer) };
     },
+    nextTurn(run) {
+      const turn = setImmediate(run); // turns of the event loop are not time
+      return { [Symbol.dispose]: () => clearImmediate(turn) };
+    },
     advance(ms) {
       const untilMs = nowMs + ms;
       for (let timer = takeDue(untilMs); timer; timer = takeDue(untilMs)) timer.run();

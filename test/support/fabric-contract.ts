@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { afterEach, describe, it } from "node:test";
 import type { DeliveryStreams, Fabric, GatewayId, Route, StreamEntry } from "../../runtime/fabric/fabric.js";
+import { describeMarks } from "./fabric-marks-contract.js";
 
 /** A fabric under test, and the time it lives in. */
 export type FabricWorld = {
@@ -30,10 +31,11 @@ export function describeFabric(name: string, createWorld: () => Promise<FabricWo
     describeDirectory(world);
     describeLimits(world);
     describeLeases(world);
+    describeMarks(world);
   });
 }
 
-type MakeWorld = () => Promise<FabricWorld>;
+export type MakeWorld = () => Promise<FabricWorld>;
 
 function describeStreams(world: MakeWorld): void {
   it("delivers a publisher's entries in order, numbered without a gap", async () => {
@@ -181,6 +183,19 @@ function describeRoutes(world: MakeWorld): void {
 }
 
 function describeInterests(world: MakeWorld): void {
+  it("tells a lease that begins from one that is renewed", async () => {
+    const { fabric, pass } = await world();
+    const attach = () => fabric.routes.attach(route({ epoch: 2n }), ttlMs);
+    const want = () => fabric.routes.want("g1", 7n, ttlMs);
+    assert.deepEqual([await attach(), await want()], ["begun", "begun"]);
+    assert.deepEqual([await attach(), await want()], ["renewed", "renewed"]);
+    await pass(ttlMs * 2);
+    assert.deepEqual([await attach(), await want()], ["begun", "begun"], "after it has expired");
+    await fabric.routes.detach(route({ epoch: 2n }));
+    await fabric.routes.unwant("g1", 7n);
+    assert.deepEqual([await attach(), await want()], ["begun", "begun"], "after it was removed");
+  });
+
   it("names the gateways that want a conversation", async () => {
     const { fabric } = await world();
     await fabric.routes.want("g1", 7n, ttlMs);

@@ -13,7 +13,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file tidewire/v1/delivery.proto.
  */
 export const file_tidewire_v1_delivery: GenFile = /*@__PURE__*/
-  fileDesc("Chp0aWRld2lyZS92MS9kZWxpdmVyeS5wcm90bxILdGlkZXdpcmUudjEiZAoIRGVsaXZlcnkSLQoHZW50cmllcxgBIAMoCzIVLnRpZGV3aXJlLnYxLkxvZ0VudHJ5QgWothjoBxIpCgZmZW5jZXMYAiADKAsyEi50aWRld2lyZS52MS5GZW5jZUIFqLYY6AcilQEKCExvZ0VudHJ5EhcKD2NvbnZlcnNhdGlvbl9pZBgBIAEoBhILCgNzZXEYAiABKAQSEgoKcm9zdGVyX3NlcRgDIAEoBBINCgVmcmFtZRgEIAEoDBIQCgh1c2VyX2lkcxgFIAMoBhIXCg9qb2luZWRfdXNlcl9pZHMYBiADKAYSFQoNbGVmdF91c2VyX2lkcxgHIAMoBiI3CgVGZW5jZRIPCgd1c2VyX2lkGAEgASgGEg4KBmRldmljZRgCIAEoDRINCgVlcG9jaBgDIAEoBGIGcHJvdG8z", [file_tidewire_v1_options]);
+  fileDesc("Chp0aWRld2lyZS92MS9kZWxpdmVyeS5wcm90bxILdGlkZXdpcmUudjEiZAoIRGVsaXZlcnkSLQoHZW50cmllcxgBIAMoCzIVLnRpZGV3aXJlLnYxLkxvZ0VudHJ5QgWothjoBxIpCgZmZW5jZXMYAiADKAsyEi50aWRld2lyZS52MS5GZW5jZUIFqLYY6AcitQEKCExvZ0VudHJ5EhcKD2NvbnZlcnNhdGlvbl9pZBgBIAEoBhILCgNzZXEYAiABKAQSEgoKcm9zdGVyX3NlcRgDIAEoBBINCgVmcmFtZRgEIAEoDBIQCgh1c2VyX2lkcxgFIAMoBhIXCg9qb2luZWRfdXNlcl9pZHMYBiADKAYSFQoNbGVmdF91c2VyX2lkcxgHIAMoBhIeChZhbm5vdW5jZXNfY29udmVyc2F0aW9uGAggASgIIjcKBUZlbmNlEg8KB3VzZXJfaWQYASABKAYSDgoGZGV2aWNlGAIgASgNEg0KBWVwb2NoGAMgASgEYgZwcm90bzM", [file_tidewire_v1_options]);
 
 /**
  * One entry of a gateway's delivery stream.
@@ -85,8 +85,7 @@ export type LogEntry = Message<"tidewire.v1.LogEntry"> & {
   userIds: bigint[];
 
   /**
-   * Delivered by conversation: members whose sessions listen from this entry on. Those whose interval begins with it; and
-   * all of them, with the entry that takes a group over to delivery by conversation.
+   * Delivered by conversation: users whose interval begins with this entry.
    *
    * @generated from field: repeated fixed64 joined_user_ids = 6;
    */
@@ -98,6 +97,14 @@ export type LogEntry = Message<"tidewire.v1.LogEntry"> & {
    * @generated from field: repeated fixed64 left_user_ids = 7;
    */
   leftUserIds: bigint[];
+
+  /**
+   * True while a conversation passes from delivery by user to delivery by conversation: the sessions of `user_ids` get this
+   * entry by user, and from now on listen by conversation as well.
+   *
+   * @generated from field: bool announces_conversation = 8;
+   */
+  announcesConversation: boolean;
 };
 
 /**

@@ -6,6 +6,8 @@ import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobu
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Content } from "./content_pb.js";
 import { file_tidewire_v1_content } from "./content_pb.js";
+import type { LogEntry } from "./delivery_pb.js";
+import { file_tidewire_v1_delivery } from "./delivery_pb.js";
 import type { ErrorCode } from "./error_pb.js";
 import { file_tidewire_v1_error } from "./error_pb.js";
 import type { HeadsPage, Stored, SyncPage } from "./frame_pb.js";
@@ -17,7 +19,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file tidewire/v1/message.proto.
  */
 export const file_tidewire_v1_message: GenFile = /*@__PURE__*/
-  fileDesc("Chl0aWRld2lyZS92MS9tZXNzYWdlLnByb3RvEgt0aWRld2lyZS52MSKQAQoLU2VuZFJlcXVlc3QSHQoPaWRlbXBvdGVuY3lfa2V5GAEgASgJQgSgthhAEhkKD2NvbnZlcnNhdGlvbl9pZBgCIAEoBkgAEhYKDHBlZXJfdXNlcl9pZBgDIAEoBkgAEiUKB2NvbnRlbnQYBCABKAsyFC50aWRld2lyZS52MS5Db250ZW50QggKBnRhcmdldCIzCgxTZW5kUmVzcG9uc2USIwoGc3RvcmVkGAEgASgLMhMudGlkZXdpcmUudjEuU3RvcmVkInYKElN1Ym1pdEJhdGNoUmVxdWVzdBIrCgdzZW5kZXJzGAEgAygLMhMudGlkZXdpcmUudjEuU2VuZGVyQgWothjoBxIzCgtzdWJtaXNzaW9ucxgCIAMoCzIXLnRpZGV3aXJlLnYxLlN1Ym1pc3Npb25CBai2GOgHIjgKBlNlbmRlchIPCgd1c2VyX2lkGAEgASgGEg4KBmRldmljZRgCIAEoDRINCgVlcG9jaBgDIAEoBCJwCgpTdWJtaXNzaW9uEg4KBnNlbmRlchgBIAEoDRIRCgljbGllbnRfaWQYAiABKAQSFgoGdXBfbXNnGAMgASgMQgagthiAgAQSJwoHcmVmdXNlZBgEIAEoDjIWLnRpZGV3aXJlLnYxLkVycm9yQ29kZSI9ChNTdWJtaXRCYXRjaFJlc3BvbnNlEiYKCG91dGNvbWVzGAEgAygLMhQudGlkZXdpcmUudjEuT3V0Y29tZSKkAQoHT3V0Y29tZRIlCgZzdG9yZWQYASABKAsyEy50aWRld2lyZS52MS5TdG9yZWRIABIpCgdyZWZ1c2VkGAIgASgOMhYudGlkZXdpcmUudjEuRXJyb3JDb2RlSAASKgoIcmVqZWN0ZWQYAyABKA4yFi50aWRld2lyZS52MS5SZWplY3Rpb25IABIRCglkdXBsaWNhdGUYBCABKAhCCAoGcmVzdWx0IlkKC1N5bmNSZXF1ZXN0Eg8KB3VzZXJfaWQYASABKAYSFwoPY29udmVyc2F0aW9uX2lkGAIgASgGEhEKCWFmdGVyX3NlcRgDIAEoBBINCgVsaW1pdBgEIAEoDSIzCgxTeW5jUmVzcG9uc2USIwoEcGFnZRgBIAEoCzIVLnRpZGV3aXJlLnYxLlN5bmNQYWdlIj0KDEhlYWRzUmVxdWVzdBIPCgd1c2VyX2lkGAEgASgGEg0KBXNpbmNlGAIgASgEEg0KBWxpbWl0GAMgASgNIjUKDUhlYWRzUmVzcG9uc2USJAoEcGFnZRgBIAEoCzIWLnRpZGV3aXJlLnYxLkhlYWRzUGFnZSpnCglSZWplY3Rpb24SGQoVUkVKRUNUSU9OX1VOU1BFQ0lGSUVEEAASFAoQUkVKRUNUSU9OX0ZFTkNFRBABEhEKDVJFSkVDVElPTl9HQVAQAhIWChJSRUpFQ1RJT05fQ09ORkxJQ1QQAzK0AgoOTWVzc2FnZVNlcnZpY2USQQoEU2VuZBIYLnRpZGV3aXJlLnYxLlNlbmRSZXF1ZXN0GhkudGlkZXdpcmUudjEuU2VuZFJlc3BvbnNlIgTAtxgCElYKC1N1Ym1pdEJhdGNoEh8udGlkZXdpcmUudjEuU3VibWl0QmF0Y2hSZXF1ZXN0GiAudGlkZXdpcmUudjEuU3VibWl0QmF0Y2hSZXNwb25zZSIEwLcYAxJBCgRTeW5jEhgudGlkZXdpcmUudjEuU3luY1JlcXVlc3QaGS50aWRld2lyZS52MS5TeW5jUmVzcG9uc2UiBMC3GAMSRAoFSGVhZHMSGS50aWRld2lyZS52MS5IZWFkc1JlcXVlc3QaGi50aWRld2lyZS52MS5IZWFkc1Jlc3BvbnNlIgTAtxgDYgZwcm90bzM", [file_tidewire_v1_content, file_tidewire_v1_error, file_tidewire_v1_frame, file_tidewire_v1_options]);
+  fileDesc("Chl0aWRld2lyZS92MS9tZXNzYWdlLnByb3RvEgt0aWRld2lyZS52MSKQAQoLU2VuZFJlcXVlc3QSHQoPaWRlbXBvdGVuY3lfa2V5GAEgASgJQgSgthhAEhkKD2NvbnZlcnNhdGlvbl9pZBgCIAEoBkgAEhYKDHBlZXJfdXNlcl9pZBgDIAEoBkgAEiUKB2NvbnRlbnQYBCABKAsyFC50aWRld2lyZS52MS5Db250ZW50QggKBnRhcmdldCIzCgxTZW5kUmVzcG9uc2USIwoGc3RvcmVkGAEgASgLMhMudGlkZXdpcmUudjEuU3RvcmVkInYKElN1Ym1pdEJhdGNoUmVxdWVzdBIrCgdzZW5kZXJzGAEgAygLMhMudGlkZXdpcmUudjEuU2VuZGVyQgWothjoBxIzCgtzdWJtaXNzaW9ucxgCIAMoCzIXLnRpZGV3aXJlLnYxLlN1Ym1pc3Npb25CBai2GOgHIjgKBlNlbmRlchIPCgd1c2VyX2lkGAEgASgGEg4KBmRldmljZRgCIAEoDRINCgVlcG9jaBgDIAEoBCJwCgpTdWJtaXNzaW9uEg4KBnNlbmRlchgBIAEoDRIRCgljbGllbnRfaWQYAiABKAQSFgoGdXBfbXNnGAMgASgMQgagthiAgAQSJwoHcmVmdXNlZBgEIAEoDjIWLnRpZGV3aXJlLnYxLkVycm9yQ29kZSI9ChNTdWJtaXRCYXRjaFJlc3BvbnNlEiYKCG91dGNvbWVzGAEgAygLMhQudGlkZXdpcmUudjEuT3V0Y29tZSKkAQoHT3V0Y29tZRIlCgZzdG9yZWQYASABKAsyEy50aWRld2lyZS52MS5TdG9yZWRIABIpCgdyZWZ1c2VkGAIgASgOMhYudGlkZXdpcmUudjEuRXJyb3JDb2RlSAASKgoIcmVqZWN0ZWQYAyABKA4yFi50aWRld2lyZS52MS5SZWplY3Rpb25IABIRCglkdXBsaWNhdGUYBCABKAhCCAoGcmVzdWx0IlkKC1N5bmNSZXF1ZXN0Eg8KB3VzZXJfaWQYASABKAYSFwoPY29udmVyc2F0aW9uX2lkGAIgASgGEhEKCWFmdGVyX3NlcRgDIAEoBBINCgVsaW1pdBgEIAEoDSIzCgxTeW5jUmVzcG9uc2USIwoEcGFnZRgBIAEoCzIVLnRpZGV3aXJlLnYxLlN5bmNQYWdlIj0KDEhlYWRzUmVxdWVzdBIPCgd1c2VyX2lkGAEgASgGEg0KBXNpbmNlGAIgASgEEg0KBWxpbWl0GAMgASgNIjUKDUhlYWRzUmVzcG9uc2USJAoEcGFnZRgBIAEoCzIWLnRpZGV3aXJlLnYxLkhlYWRzUGFnZSJBCg5IZWFkc09mUmVxdWVzdBIPCgd1c2VyX2lkGAEgASgGEh4KEGNvbnZlcnNhdGlvbl9pZHMYAiADKAZCBKi2GGQiNwoPSGVhZHNPZlJlc3BvbnNlEiQKBHBhZ2UYASABKAsyFi50aWRld2lyZS52MS5IZWFkc1BhZ2UiTgoORW50cmllc1JlcXVlc3QSFwoPY29udmVyc2F0aW9uX2lkGAEgASgGEhEKCWZpcnN0X3NlcRgCIAEoBBIQCghsYXN0X3NlcRgDIAEoBCJACg9FbnRyaWVzUmVzcG9uc2USLQoHZW50cmllcxgBIAMoCzIVLnRpZGV3aXJlLnYxLkxvZ0VudHJ5QgWothjIASpnCglSZWplY3Rpb24SGQoVUkVKRUNUSU9OX1VOU1BFQ0lGSUVEEAASFAoQUkVKRUNUSU9OX0ZFTkNFRBABEhEKDVJFSkVDVElPTl9HQVAQAhIWChJSRUpFQ1RJT05fQ09ORkxJQ1QQAzLMAwoOTWVzc2FnZVNlcnZpY2USQQoEU2VuZBIYLnRpZGV3aXJlLnYxLlNlbmRSZXF1ZXN0GhkudGlkZXdpcmUudjEuU2VuZFJlc3BvbnNlIgTAtxgCElYKC1N1Ym1pdEJhdGNoEh8udGlkZXdpcmUudjEuU3VibWl0QmF0Y2hSZXF1ZXN0GiAudGlkZXdpcmUudjEuU3VibWl0QmF0Y2hSZXNwb25zZSIEwLcYAxJBCgRTeW5jEhgudGlkZXdpcmUudjEuU3luY1JlcXVlc3QaGS50aWRld2lyZS52MS5TeW5jUmVzcG9uc2UiBMC3GAMSRAoFSGVhZHMSGS50aWRld2lyZS52MS5IZWFkc1JlcXVlc3QaGi50aWRld2lyZS52MS5IZWFkc1Jlc3BvbnNlIgTAtxgDEkoKB0hlYWRzT2YSGy50aWRld2lyZS52MS5IZWFkc09mUmVxdWVzdBocLnRpZGV3aXJlLnYxLkhlYWRzT2ZSZXNwb25zZSIEwLcYAxJKCgdFbnRyaWVzEhsudGlkZXdpcmUudjEuRW50cmllc1JlcXVlc3QaHC50aWRld2lyZS52MS5FbnRyaWVzUmVzcG9uc2UiBMC3GANiBnByb3RvMw", [file_tidewire_v1_content, file_tidewire_v1_delivery, file_tidewire_v1_error, file_tidewire_v1_frame, file_tidewire_v1_options]);
 
 /**
  * Sends a message without a socket.
@@ -389,6 +391,111 @@ export const HeadsResponseSchema: GenMessage<HeadsResponse> = /*@__PURE__*/
   messageDesc(file_tidewire_v1_message, 10);
 
 /**
+ * Reads the present state of some conversations.
+ *
+ * @generated from message tidewire.v1.HeadsOfRequest
+ */
+export type HeadsOfRequest = Message<"tidewire.v1.HeadsOfRequest"> & {
+  /**
+   * Whose.
+   *
+   * @generated from field: fixed64 user_id = 1;
+   */
+  userId: bigint;
+
+  /**
+   * Which. At most 100.
+   *
+   * @generated from field: repeated fixed64 conversation_ids = 2;
+   */
+  conversationIds: bigint[];
+};
+
+/**
+ * Describes the message tidewire.v1.HeadsOfRequest.
+ * Use `create(HeadsOfRequestSchema)` to create a new message.
+ */
+export const HeadsOfRequestSchema: GenMessage<HeadsOfRequest> = /*@__PURE__*/
+  messageDesc(file_tidewire_v1_message, 11);
+
+/**
+ * The present state of some conversations.
+ *
+ * @generated from message tidewire.v1.HeadsOfResponse
+ */
+export type HeadsOfResponse = Message<"tidewire.v1.HeadsOfResponse"> & {
+  /**
+   * Without request_id and watermark.
+   *
+   * @generated from field: tidewire.v1.HeadsPage page = 1;
+   */
+  page?: HeadsPage | undefined;
+};
+
+/**
+ * Describes the message tidewire.v1.HeadsOfResponse.
+ * Use `create(HeadsOfResponseSchema)` to create a new message.
+ */
+export const HeadsOfResponseSchema: GenMessage<HeadsOfResponse> = /*@__PURE__*/
+  messageDesc(file_tidewire_v1_message, 12);
+
+/**
+ * Reads committed entries of one conversation, both ends included.
+ *
+ * @generated from message tidewire.v1.EntriesRequest
+ */
+export type EntriesRequest = Message<"tidewire.v1.EntriesRequest"> & {
+  /**
+   * The conversation.
+   *
+   * @generated from field: fixed64 conversation_id = 1;
+   */
+  conversationId: bigint;
+
+  /**
+   * The first seq.
+   *
+   * @generated from field: uint64 first_seq = 2;
+   */
+  firstSeq: bigint;
+
+  /**
+   * The last seq. At most 200 entries are returned, and none after the one with which they pass 128 KiB.
+   *
+   * @generated from field: uint64 last_seq = 3;
+   */
+  lastSeq: bigint;
+};
+
+/**
+ * Describes the message tidewire.v1.EntriesRequest.
+ * Use `create(EntriesRequestSchema)` to create a new message.
+ */
+export const EntriesRequestSchema: GenMessage<EntriesRequest> = /*@__PURE__*/
+  messageDesc(file_tidewire_v1_message, 13);
+
+/**
+ * Committed entries.
+ *
+ * @generated from message tidewire.v1.EntriesResponse
+ */
+export type EntriesResponse = Message<"tidewire.v1.EntriesResponse"> & {
+  /**
+   * Rising and without gaps, from `first_seq` on. Delivered by user: with all members at that seq, wherever they are.
+   *
+   * @generated from field: repeated tidewire.v1.LogEntry entries = 1;
+   */
+  entries: LogEntry[];
+};
+
+/**
+ * Describes the message tidewire.v1.EntriesResponse.
+ * Use `create(EntriesResponseSchema)` to create a new message.
+ */
+export const EntriesResponseSchema: GenMessage<EntriesResponse> = /*@__PURE__*/
+  messageDesc(file_tidewire_v1_message, 14);
+
+/**
  * Why a submission was not considered. It has used up no client_id.
  *
  * @generated from enum tidewire.v1.Rejection
@@ -476,6 +583,26 @@ export const MessageService: GenService<{
     methodKind: "unary";
     input: typeof HeadsRequestSchema;
     output: typeof HeadsResponseSchema;
+  },
+  /**
+   * Reads the present state of some of a user's conversations. Those that the user has never been in are left out.
+   *
+   * @generated from rpc tidewire.v1.MessageService.HeadsOf
+   */
+  headsOf: {
+    methodKind: "unary";
+    input: typeof HeadsOfRequestSchema;
+    output: typeof HeadsOfResponseSchema;
+  },
+  /**
+   * Reads committed entries as they were published, for a gateway that has missed them.
+   *
+   * @generated from rpc tidewire.v1.MessageService.Entries
+   */
+  entries: {
+    methodKind: "unary";
+    input: typeof EntriesRequestSchema;
+    output: typeof EntriesResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_tidewire_v1_message, 0);

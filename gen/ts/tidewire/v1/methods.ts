@@ -28,6 +28,8 @@ export const methodAudiences: ReadonlyMap<string, MethodAudience> = new Map<stri
   ["/tidewire.v1.MessageService/SubmitBatch", "internal"],
   ["/tidewire.v1.MessageService/Sync", "internal"],
   ["/tidewire.v1.MessageService/Heads", "internal"],
+  ["/tidewire.v1.MessageService/HeadsOf", "internal"],
+  ["/tidewire.v1.MessageService/Entries", "internal"],
 ]);
 
 /** The paths that the gateway's public port serves. */
