@@ -18,6 +18,7 @@ import { checkLimits } from "./check-limits.js";
 import { createConversationService } from "./conversation/conversation-service.js";
 import { createGroupService } from "./group/group-service.js";
 import { measure } from "./measure.js";
+import type { LogStore } from "./message/log-store.js";
 import { createMessageService } from "./message/message-service.js";
 import type { Publisher } from "./push/publish.js";
 import type { Services } from "./router.js";
@@ -45,6 +46,7 @@ const loginsWaitingPerCore = 32;
 
 export type ServiceParts = Readonly<{
   store: Pick<Store, "sql" | "storeId">;
+  logs: LogStore;
   fabric: Pick<Fabric, "limits">;
   ids: IdGenerator;
   clock: Clock;

@@ -31,22 +31,10 @@ export async function addMembers(
     const grown = await setMemberCount(tx, deps, present, memberCount);
     const value = { userIds: joining, byUserId: callerId };
     const event = create(EventSchema, { kind: { case: "membersJoined", value } });
-    const entry = await appendChange(tx, deps, grown, event);
-    if (grown.routing === present.routing) return [grown, [entry]] as const;
-    return [grown, [{ ...entry, joinedUserIds: await readPresent(tx, grown.conversationId) }]] as const;
+    return [grown, [await appendChange(tx, deps, grown, event)]] as const;
   });
   await deps.publisher.publish([...committed]);
   return group;
-}
-
-/**
- * With the entry that takes a group over to delivery by conversation, the gateways of all members have to begin to want
- * the conversation, not only those of the new ones.
- */
-async function readPresent(tx: Transaction, conversationId: bigint): Promise<bigint[]> {
-  const rows = await tx<Array<{ userId: bigint }>>`
-    select user_id as "userId" from member where conversation_id = ${conversationId} and to_seq is null`;
-  return rows.map((row) => row.userId);
 }
 
 async function findJoining(tx: Transaction, group: GroupRow, userIds: readonly bigint[]): Promise<bigint[]> {

@@ -6,7 +6,7 @@ import type { Committed } from "../push/committed.js";
 import type { Publisher } from "../push/publish.js";
 import type { Sql, Transaction } from "../store/store.js";
 import type { GroupRow } from "./group-rows.js";
-import { nextRouting } from "./routing.js";
+import { bothMs, nextRouting } from "./routing.js";
 
 export type GroupDeps = Readonly<{
   sql: Sql;
@@ -22,13 +22,17 @@ export type GroupDeps = Readonly<{
 /** Stores how many members a locked group now has, and the routing that follows from it. */
 export async function setMemberCount(
   tx: Transaction,
-  deps: Pick<GroupDeps, "routeByConversationAbove">,
+  deps: Pick<GroupDeps, "routeByConversationAbove" | "clock">,
   group: GroupRow,
   memberCount: number,
 ): Promise<GroupRow> {
   const routing = nextRouting(group.routing, memberCount, deps.routeByConversationAbove);
+  const untilMs = deps.clock.nowMs() + bothMs;
   await tx`
-    update conversation set member_count = ${memberCount}, routing = ${routing}
+    update conversation
+    set member_count = ${memberCount},
+        routing = ${routing},
+        routing_until_ms = case when routing = ${routing} then routing_until_ms else ${untilMs}::bigint end
     where conversation_id = ${group.conversationId}`;
   return { ...group, memberCount, routing };
 }

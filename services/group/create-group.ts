@@ -7,7 +7,7 @@ import { findUnknown } from "../account/accounts.js";
 import { inTransaction, type Queryable, type Transaction } from "../store/store.js";
 import { appendChange, type GroupDeps } from "./changes.js";
 import { type GroupRow, insertMembers, lockGroup } from "./group-rows.js";
-import { byUser, nextRouting } from "./routing.js";
+import { firstRouting } from "./routing.js";
 
 /**
  * Creates a group of the caller and `userIds`. Its log begins with the entry that says so, and everyone's membership with
@@ -41,7 +41,7 @@ async function insertGroup(
   group: { title: string; memberCount: number },
 ): Promise<bigint> {
   const conversationId = deps.ids.next();
-  const routing = nextRouting(byUser, group.memberCount, deps.routeByConversationAbove);
+  const routing = firstRouting(group.memberCount, deps.routeByConversationAbove);
   await tx`
     insert into conversation (conversation_id, kind, title, member_count, routing, created_at)
     values (${conversationId}, ${ConversationKind.GROUP}, ${group.title}, ${group.memberCount}, ${routing},

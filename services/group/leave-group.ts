@@ -23,11 +23,25 @@ export async function leaveGroup(
     const shrunk = await setMemberCount(tx, deps, group, group.memberCount - 1);
     const event = create(EventSchema, { kind: { case: "memberLeft", value: { userId: callerId } } });
     const entry = await appendChange(tx, deps, shrunk, event);
+    if (membership.role === Role.OWNER) await lockOwners(tx, group.conversationId, callerId);
     await endMembership(tx, group.conversationId, callerId, entry.seq);
     if (membership.role === Role.OWNER) await passOwnership(tx, group.conversationId);
     return [entry];
   });
   await deps.publisher.publish(committed);
+}
+
+/** Locks both who is owner and who will be, by rising user, as delivered marks do: neither way can deadlock with the other. */
+async function lockOwners(tx: Transaction, conversationId: bigint, ownerId: bigint): Promise<void> {
+  await tx`
+    select from member
+    where conversation_id = ${conversationId} and to_seq is null and (user_id = ${ownerId} or user_id = (
+      select user_id from member
+      where conversation_id = ${conversationId} and to_seq is null and user_id <> ${ownerId}
+      order by from_seq, user_id limit 1
+    ))
+    order by user_id
+    for no key update`;
 }
 
 async function endMembership(tx: Transaction, conversationId: bigint, userId: bigint, seq: bigint): Promise<void> {

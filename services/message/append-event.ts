@@ -2,7 +2,7 @@ import { create } from "@bufbuild/protobuf";
 import { ContentSchema, type Event } from "../../gen/ts/tidewire/v1/content_pb.js";
 import { encode } from "../../runtime/binary.js";
 import { unreachable } from "../../runtime/error.js";
-import type { Committed, Routing } from "../push/committed.js";
+import { both, byConversation, type Committed, type Routing } from "../push/committed.js";
 import type { Transaction } from "../store/store.js";
 
 /**
@@ -25,6 +25,8 @@ export async function appendEvent(
       update conversation
       set head_seq = head_seq + 1,
           roster_seq = case when ${changesRoster} then head_seq + 1 else roster_seq end,
+          routing = case when routing = ${both} and routing_until_ms <= ${entry.sentAtMs}::bigint
+            then ${byConversation} else routing end,
           changed = pg_current_xact_id()
       where conversation_id = ${entry.conversationId}
       returning head_seq, head_counter, roster_seq, routing

@@ -2,13 +2,19 @@ import { ErrorCode } from "../../gen/ts/tidewire/v1/error_pb.js";
 import type { Clock } from "../../runtime/clock.js";
 import type { Logger } from "../../runtime/log.js";
 import type { Metrics } from "../../runtime/metrics.js";
-import { isTransient, type Sql, toTidewireError } from "../store/store.js";
-import { type AppendBatch, type AppendOutcome, type AppendRow, append } from "./append.js";
+import { isTransient, toTidewireError } from "../store/store.js";
+import type { AppendBatch, AppendOutcome, AppendRow } from "./append.js";
+import type { LogStore } from "./log-store.js";
 
 /** How often a batch is tried before it is taken apart. The first failure may have been an accident. */
 const attemptsMax = 2;
 
-export type AppendDependencies = Readonly<{ sql: Sql; clock: Clock; log: Logger; metrics: Metrics }>;
+export type AppendDependencies = Readonly<{
+  logs: Pick<LogStore, "append">;
+  clock: Clock;
+  log: Logger;
+  metrics: Metrics;
+}>;
 
 /**
  * Appends a batch so that no row can hold up the others for ever. A batch that fails twice, though the database is there, is
@@ -29,11 +35,11 @@ export async function appendSafely(dependencies: AppendDependencies, batch: Appe
 }
 
 async function appendTwice(dependencies: AppendDependencies, batch: AppendBatch): Promise<AppendOutcome[]> {
-  const { sql, clock, metrics } = dependencies;
+  const { logs, clock, metrics } = dependencies;
   for (let attempt = 1; ; attempt += 1) {
     const startedMs = clock.monotonicMs();
     try {
-      const outcomes = await append(sql, batch);
+      const outcomes = await logs.append(batch);
       metrics.appendBatchMessages.observe(batch.rows.length);
       metrics.appendSeconds.observe((clock.monotonicMs() - startedMs) / 1_000);
       return outcomes;

@@ -15,12 +15,16 @@ import type { Publisher } from "../push/publish.js";
 import { type Sql, toTidewireError } from "../store/store.js";
 import { createDirectDirectory } from "./direct-directory.js";
 import { heads } from "./heads.js";
+import { headsOf } from "./heads-of.js";
+import type { LogStore } from "./log-store.js";
+import { readEntries } from "./read-entries.js";
 import { send } from "./send.js";
 import { submitBatch } from "./submit-batch.js";
 import { sync } from "./sync.js";
 
 export type MessageDependencies = Readonly<{
   sql: Sql;
+  logs: LogStore;
   ids: IdGenerator;
   clock: Clock;
   publisher: Publisher;
@@ -35,7 +39,7 @@ export type MessageDependencies = Readonly<{
 
 /** The handlers of MessageService. They throw TidewireErrors, which the edge translates. */
 export function createMessageService(dependencies: MessageDependencies): ServiceImpl<typeof MessageService> {
-  const { sql, ids, limits } = dependencies;
+  const { sql, logs, ids, limits } = dependencies;
   const directory = createDirectDirectory(sql, ids);
   const submitting = { ...dependencies, directory, contentMaxBytes: limits.contentMaxBytes };
   return {
@@ -46,8 +50,10 @@ export function createMessageService(dependencies: MessageDependencies): Service
       return { stored: create(StoredSchema, { conversationId, seq, messageId, sentAtMs }) };
     },
     submitBatch: async (request) => ({ outcomes: await submitBatch(submitting, request) }),
-    sync: async (request) => ({ page: await translated(sync(sql, limits, request)) }),
-    heads: async (request) => ({ page: await translated(heads(sql, limits, request)) }),
+    sync: async (request) => ({ page: await translated(sync(logs, limits, request)) }),
+    heads: async (request) => ({ page: await translated(heads(logs, limits, request)) }),
+    headsOf: async (request) => ({ page: await translated(headsOf(logs, request)) }),
+    entries: async (request) => ({ entries: await translated(readEntries(logs, request)) }),
   };
 }
 

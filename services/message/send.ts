@@ -5,7 +5,7 @@ import { errorMeanings } from "../../gen/ts/tidewire/v1/errors.js";
 import type { SendRequest } from "../../gen/ts/tidewire/v1/message_pb.js";
 import { encode } from "../../runtime/binary.js";
 import { TidewireError } from "../../runtime/error.js";
-import { inTransaction, type Transaction } from "../store/store.js";
+import { inTransaction, type Sql, type Transaction } from "../store/store.js";
 import { type AppendOutcome, type AppendRow, append, type Placed } from "./append.js";
 import { findConversation, type SubmitDependencies } from "./submit-batch.js";
 import { type CheckedContent, findFault, isCountable, type Target, targetOf } from "./up-msg.js";
@@ -13,13 +13,16 @@ import { type CheckedContent, findFault, isCountable, type Target, targetOf } fr
 /** The device number through which a user sends without a device. */
 const apiDevice = 0;
 
+/** The key and its message are stored in one transaction, so this needs the database itself. */
+export type SendDependencies = SubmitDependencies & Readonly<{ sql: Sql }>;
+
 /**
  * Stores a message that comes without a socket, and publishes it. Repeating it with the same key has no further effect and
  * the same answer, refusals of the store included.
  * @throws TidewireError `INVALID_ARGUMENT`, `CONTENT_TOO_LARGE`, `UNKNOWN_USER`, which use up no key; `UNKNOWN_CONVERSATION`,
  * `NOT_A_MEMBER`; `CONFLICT` if the key was used for something else; `UNAVAILABLE`: repeat it unchanged.
  */
-export async function send(dependencies: SubmitDependencies, userId: bigint, request: SendRequest): Promise<Placed> {
+export async function send(dependencies: SendDependencies, userId: bigint, request: SendRequest): Promise<Placed> {
   const key = parseKey(request.idempotencyKey);
   const target = targetOf(request.target);
   if (target.kind === "none") throw invalid("conversation_id or peer_user_id: one is needed");

@@ -1,12 +1,10 @@
 import { create } from "@bufbuild/protobuf";
 import { type LogEntry, LogEntrySchema } from "../../gen/ts/tidewire/v1/delivery_pb.js";
 import type { GatewayId, Routes } from "../../runtime/fabric/fabric.js";
-import type { Sql } from "../store/store.js";
-import type { Committed } from "./committed.js";
-import { encodePush } from "./encode-push.js";
-import { type Rosters, readRosterSeqAt } from "./rosters.js";
-
-const byConversation = 2;
+import type { LogStore } from "../message/log-store.js";
+import { byConversation, type Committed } from "./committed.js";
+import { toLogEntry } from "./log-entry.js";
+import type { Rosters } from "./rosters.js";
 
 /** Where to find an entry's readers. */
 type Readers = Readonly<{
@@ -22,7 +20,7 @@ type Readers = Readonly<{
  * serve users who join or leave with it. Each entry is encoded once.
  */
 export async function addressEntries(
-  { routes, rosters, sql }: { routes: Routes; rosters: Rosters; sql: Sql },
+  { routes, rosters, logs }: { routes: Routes; rosters: Rosters; logs: Pick<LogStore, "readRosterSeqAt"> },
   committed: readonly Committed[],
 ): Promise<Map<GatewayId, LogEntry[]>> {
   const members = await membersByUser(rosters, committed);
@@ -32,7 +30,7 @@ export async function addressEntries(
     const userIds = members.get(entry);
     const addressees = userIds === undefined ? gatewaysOf(entry, readers) : gatewaysByUser(userIds, readers);
     if (addressees.size === 0) continue;
-    const base = await toLogEntry(sql, entry);
+    const base = toLogEntry(await asOfItsSeq(logs, entry));
     for (const [gateway, served] of addressees) {
       const entries = addressed.get(gateway) ?? [];
       entries.push(served.length === 0 ? base : create(LogEntrySchema, { ...base, userIds: served }));
@@ -89,15 +87,8 @@ function gatewaysOf(entry: Committed, { serving, wanting }: Readers): Map<Gatewa
   return gateways;
 }
 
-async function toLogEntry(sql: Sql, entry: Committed): Promise<LogEntry> {
-  const { conversationId, seq, rosterSeq } = entry;
-  return create(LogEntrySchema, {
-    conversationId,
-    seq,
-    // A repeated entry may be older than the present roster.
-    rosterSeq: rosterSeq <= seq ? rosterSeq : await readRosterSeqAt(sql, conversationId, seq),
-    frame: encodePush(entry),
-    joinedUserIds: [...(entry.joinedUserIds ?? [])],
-    leftUserIds: [...(entry.leftUserIds ?? [])],
-  });
+/** An entry that is published again may be older than the present roster. */
+async function asOfItsSeq(logs: Pick<LogStore, "readRosterSeqAt">, entry: Committed): Promise<Committed> {
+  if (entry.rosterSeq <= entry.seq) return entry;
+  return { ...entry, rosterSeq: await logs.readRosterSeqAt(entry.conversationId, entry.seq) };
 }

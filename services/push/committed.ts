@@ -1,5 +1,12 @@
-/** The values of `conversation.routing`. 1: delivered by user; 2: delivered by conversation. */
-export type Routing = 1 | 2;
+/** The values of `conversation.routing`: how its entries are delivered. */
+export type Routing = 1 | 2 | 3;
+
+/** To each user, wherever that user's sessions are. */
+export const byUser: Routing = 1;
+/** To each gateway that wants the conversation. */
+export const byConversation: Routing = 2;
+/** By user, while gateways learn to want the conversation. */
+export const both: Routing = 3;
 
 /** An entry of a log that is committed and has to reach its members' devices. */
 export type Committed = Readonly<{

@@ -5,9 +5,10 @@ import type { Clock } from "../../runtime/clock.js";
 import type { Fabric, GatewayId } from "../../runtime/fabric/fabric.js";
 import type { Logger } from "../../runtime/log.js";
 import type { Metrics } from "../../runtime/metrics.js";
-import type { Sql } from "../store/store.js";
+import type { LogStore } from "../message/log-store.js";
 import { addressEntries } from "./address-entries.js";
 import type { Committed } from "./committed.js";
+import { sizeOf } from "./log-entry.js";
 import { createRosters } from "./rosters.js";
 
 /** How long a caller waits for publishing, in milliseconds. Completeness does not rest on it: devices can always sync. */
@@ -28,13 +29,19 @@ export interface Publisher {
   fence(fences: readonly Pick<Fence, "userId" | "device" | "epoch">[]): Promise<void>;
 }
 
-export type PublisherOptions = Readonly<{ fabric: Fabric; sql: Sql; clock: Clock; log: Logger; metrics: Metrics }>;
+export type PublisherOptions = Readonly<{
+  fabric: Pick<Fabric, "routes" | "streams">;
+  logs: Pick<LogStore, "readRosters" | "readRosterSeqAt">;
+  clock: Clock;
+  log: Logger;
+  metrics: Metrics;
+}>;
 
-export function createPublisher({ fabric, sql, clock, log, metrics }: PublisherOptions): Publisher {
-  const rosters = createRosters(sql);
+export function createPublisher({ fabric, logs, clock, log, metrics }: PublisherOptions): Publisher {
+  const rosters = createRosters(logs);
 
   async function publishAll(committed: readonly Committed[]): Promise<void> {
-    const addressed = await addressEntries({ routes: fabric.routes, rosters, sql }, committed);
+    const addressed = await addressEntries({ routes: fabric.routes, rosters, logs }, committed);
     await Promise.all([...addressed].map(([gateway, entries]) => send(gateway, entries)));
   }
 
@@ -92,7 +99,7 @@ function split(entries: readonly LogEntry[]): LogEntry[][] {
   let bytes = 0;
   for (const entry of entries) {
     part.push(entry);
-    bytes += entry.frame.length + 8 * (entry.userIds.length + entry.joinedUserIds.length + entry.leftUserIds.length);
+    bytes += sizeOf(entry);
     if (bytes < payloadBytes && part.length < itemsMax) continue;
     parts.push(part);
     part = [];

@@ -1,7 +1,7 @@
 import { ErrorCode } from "../../gen/ts/tidewire/v1/error_pb.js";
 import { TidewireError } from "../../runtime/error.js";
 import { type Migration, migrations as shipped } from "./migrations/all.js";
-import type { Sql, Transaction } from "./sql.js";
+import { begin, type Sql, type Transaction } from "./sql.js";
 import type { StoreLog } from "./store-log.js";
 
 /** Names the lock under which schemas change: "tide" in ASCII. */
@@ -20,7 +20,7 @@ export async function migrate(sql: Sql, log: StoreLog, migrations: readonly Migr
 }
 
 async function applyNext(sql: Sql, log: StoreLog, migrations: readonly Migration[]): Promise<boolean> {
-  return sql.begin(async (tx) => {
+  return begin(sql, async (tx) => {
     const current = await lockAndReadVersion(tx);
     const newest = migrations.at(-1)?.version ?? 0;
     if (current > newest) throw new TidewireError(ErrorCode.UNSUPPORTED, tooNew(current, newest));
@@ -30,7 +30,7 @@ async function applyNext(sql: Sql, log: StoreLog, migrations: readonly Migration
     await tx`insert into schema_migration (version, name) values (${next.version}, ${next.name})`;
     log.info({ version: next.version }, "schema migrated");
     return true;
-  }) as Promise<boolean>;
+  });
 }
 
 async function lockAndReadVersion(tx: Transaction): Promise<number> {

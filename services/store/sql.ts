@@ -1,6 +1,6 @@
 import postgres from "postgres";
 import { socketPath } from "./socket-path.js";
-import { toTidewireError } from "./store-error.js";
+import { isDisconnection, toTidewireError } from "./store-error.js";
 
 /** The pool of connections to the store. Its template tag runs one statement; `begin` runs a transaction. */
 export type Sql = postgres.Sql<{ bigint: bigint }>;
@@ -61,10 +61,27 @@ export function connect(address: Address, options: { max: number }): Sql {
  */
 export async function inTransaction<Result>(sql: Sql, work: (tx: Transaction) => Promise<Result>): Promise<Result> {
   try {
-    return (await sql.begin(work)) as Result;
+    return await begin(sql, work);
   } catch (thrown) {
     throw toTidewireError(thrown);
   }
+}
+
+/** As `inTransaction`, but throws what the driver throws. */
+export async function begin<Result>(sql: Sql, work: (tx: Transaction) => Promise<Result>): Promise<Result> {
+  return (await sql.begin((tx) => untilDisconnected(work(tx)))) as Result;
+}
+
+/**
+ * Never settles once the connection is lost: `begin` rejects by itself then. The driver would answer a failure with a rollback, also
+ * on a connection that is gone, and throw where nobody can catch it. Source: postgres 3.4.9, `nextWrite` (its issue 1208).
+ */
+function untilDisconnected<Result>(work: Promise<Result>): Promise<Result> {
+  return new Promise((resolve, reject) => {
+    work.then(resolve, (thrown) => {
+      if (!isDisconnection(thrown)) reject(thrown);
+    });
+  });
 }
 
 /** Several ids as one parameter, to be cast: `${bigints(ids)}::int8[]`. */

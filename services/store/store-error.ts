@@ -43,6 +43,14 @@ export function isTransient(thrown: unknown): boolean {
   return /^[0-9A-Z]{5}$/.test(code) && transientClasses.some((prefix) => code.startsWith(prefix));
 }
 
+/** True if the connection that it happened on is gone, or about to go. */
+export function isDisconnection(thrown: unknown): boolean {
+  if (typeof thrown !== "object" || thrown === null) return false;
+  const { severity, cause } = thrown as { severity?: unknown; cause?: unknown };
+  if (severity === "FATAL" || severity === "PANIC") return true; // the server ends the session after these
+  return transientCodes.has(codeOf(thrown) ?? "") || isDisconnection(cause);
+}
+
 /** A failure of the store as the rest of Tidewire knows it: UNAVAILABLE if it may pass, else INTERNAL. */
 export function toTidewireError(thrown: unknown): TidewireError {
   if (thrown instanceof TidewireError) return thrown;

@@ -11,6 +11,7 @@ import { silentLogger } from "../../runtime/log.js";
 import { createMetrics } from "../../runtime/metrics.js";
 import { append, type Placed } from "../../services/message/append.js";
 import { toMessage } from "../../services/message/message-rows.js";
+import { createLogStore } from "../../services/message/sql-log-store.js";
 import type { Committed } from "../../services/push/committed.js";
 import { encodePush } from "../../services/push/encode-push.js";
 import { createPublisher } from "../../services/push/publish.js";
@@ -43,7 +44,14 @@ describe("publishing", () => {
   });
 
   const publisher = (change: { fabric?: Fabric; metrics?: ReturnType<typeof createMetrics> } = {}) =>
-    createPublisher({ fabric, sql: store.sql, clock, log: silentLogger, metrics: createMetrics(), ...change });
+    createPublisher({
+      fabric,
+      logs: createLogStore(store.sql),
+      clock,
+      log: silentLogger,
+      metrics: createMetrics(),
+      ...change,
+    });
   const attach = (gateway: string, ...userIds: bigint[]) =>
     Promise.all(userIds.map((userId) => fabric.routes.attach({ userId, device: 1, epoch: 1n, gateway }, ttlMs)));
   const entriesAt = (gateway: string) => (received.get(gateway) ?? []).flatMap((delivery) => delivery.entries);

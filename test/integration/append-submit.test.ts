@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { it } from "node:test";
 import { ErrorCode } from "../../gen/ts/tidewire/v1/error_pb.js";
 import { TidewireError } from "../../runtime/error.js";
+import { createLogStore } from "../../services/message/sql-log-store.js";
 import { createDevice, createGroup, createUser, lastClientIdOf, logOf, text, wordsOf } from "../support/log-world.js";
 import { submit, submitting, toConversation, toPeer } from "../support/message-world.js";
 import { describeOnEachEngine } from "../support/store.js";
@@ -167,7 +168,7 @@ describeOnEachEngine("submitting a batch", (store) => {
     });
     const batch = [say(1n, group, "one"), say(2n, group, "two")];
     for (let attempt = 0; attempt < 3; attempt += 1) {
-      await assert.rejects(submit({ ...world, sql: flaky }, [ann], ...batch), (thrown) => {
+      await assert.rejects(submit({ ...world, logs: createLogStore(flaky) }, [ann], ...batch), (thrown) => {
         assert.ok(thrown instanceof TidewireError);
         assert.equal(thrown.code, ErrorCode.UNAVAILABLE);
         assert.ok(thrown.retryAfterMs > 0);
@@ -175,7 +176,10 @@ describeOnEachEngine("submitting a batch", (store) => {
       });
     }
     assert.deepEqual(world.publisher.published, []);
-    assert.deepEqual(await submit({ ...world, sql: flaky }, [ann], ...batch), ["stored 1", "stored 2"]);
+    assert.deepEqual(await submit({ ...world, logs: createLogStore(flaky) }, [ann], ...batch), [
+      "stored 1",
+      "stored 2",
+    ]);
   });
 
   it("answers though a user who is written to appears later", async () => {

@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { fromBinary } from "@bufbuild/protobuf";
+import { createClient } from "@connectrpc/connect";
 import { DeliverySchema, type LogEntry } from "../../gen/ts/tidewire/v1/delivery_pb.js";
+import { MessageService } from "../../gen/ts/tidewire/v1/message_pb.js";
+import { createManualClock } from "../support/clock.js";
 import { startServices, type TestServices } from "../support/services.js";
 
 const ttlMs = 60_000;
@@ -54,42 +57,112 @@ describe("the delivery of a group's changes", () => {
     assert.equal(joined.rosterSeq, 4n);
   });
 
-  it("goes by conversation above the threshold and back by user below 80 % of it", async () => {
-    await using world = await startServices({ settings: { routeByConversationAbove: 5 } });
+  /** A group of five, at the threshold, and a sixth user. Ann's gateway is there. */
+  async function fiveAndOne() {
+    const clock = createManualClock();
+    const world = await startServices({ clock, settings: { routeByConversationAbove: 5 } });
     const ann = await world.registerUser("ann");
-    const bob = await world.registerUser("bob");
-    const others = await world.createUsers(3);
-    const { group } = await ann.groups.createGroup({ title: "x", userIds: [bob.userId, ...others] });
+    const others = await world.createUsers(4);
+    const [sixth = 0n] = await world.createUsers(1);
+    const { group } = await ann.groups.createGroup({ title: "x", userIds: others });
     const conversationId = group?.conversationId ?? 0n;
-    const interestsOfAnn = async () => {
-      const { interests } = await world.conversations.listInterests({ userId: ann.userId });
-      return interests.map((interest) => [interest.conversationId, interest.rosterSeq]);
+    const gateway = await gatewayFor(world, "anns", [ann.userId]);
+    let said = 0;
+    return {
+      clock,
+      world,
+      ann,
+      others,
+      sixth,
+      conversationId,
+      gateway,
+      add: (...userIds: bigint[]) => ann.groups.addMembers({ conversationId, userIds }),
+      async say() {
+        const { token } = await world.accessTokens.issue(ann.userId);
+        const messages = createClient(MessageService, world.transportWith({ authorization: `Bearer ${token}` }));
+        const content = { body: { case: "text", value: { text: "hello" } } } as const;
+        const target = { case: "conversationId", value: conversationId } as const;
+        await messages.send({ idempotencyKey: `${said++}`, target, content });
+      },
+      async leave(userId: bigint) {
+        const { token } = await world.accessTokens.issue(userId);
+        await world.groupsAs(token).leaveGroup({ conversationId });
+      },
+      async interestsOfAnn() {
+        const { interests } = await world.conversations.listInterests({ userId: ann.userId });
+        return interests.map((interest) => [interest.conversationId, interest.rosterSeq]);
+      },
+      async [Symbol.asyncDispose]() {
+        await gateway[Symbol.asyncDispose]();
+        await world[Symbol.asyncDispose]();
+      },
     };
+  }
+
+  it("goes by user and announces itself by conversation for three minutes, once a group has grown over the threshold", async () => {
+    await using group = await fiveAndOne();
+    const { clock, world, ann, sixth, conversationId, gateway, add, say, interestsOfAnn } = group;
     assert.deepEqual(await interestsOfAnn(), [], "five members are delivered by user");
+    await say();
+    assert.equal((await gateway.take())[0]?.announcesConversation, false);
 
-    await using gateway = await gatewayFor(world, "anns", [ann.userId]);
-    const [sixth, seventh] = await world.createUsers(2);
-    await ann.groups.addMembers({ conversationId, userIds: [sixth ?? 0n] });
-    assert.deepEqual(await interestsOfAnn(), [[conversationId, 2n]]);
+    await add(sixth);
+    assert.deepEqual(await interestsOfAnn(), [[conversationId, 3n]]);
     const [grown] = await gateway.take();
-    assert.deepEqual(grown?.userIds, [], "by conversation");
-    const members = [ann.userId, bob.userId, ...others, sixth ?? 0n];
-    assert.deepEqual(sorted(grown.joinedUserIds), sorted(members), "the gateways of all have to begin to want it");
+    assert.deepEqual([grown?.userIds, grown?.announcesConversation], [[ann.userId], true]);
+    assert.deepEqual(grown?.joinedUserIds, [sixth], "only who is new joins");
 
+    clock.advance(59_000);
+    await world.fabric.routes.attach({ userId: ann.userId, device: 1, epoch: 1n, gateway: "anns" }, 10 * ttlMs);
+    clock.advance(120_999);
+    await say();
+    const [last] = await gateway.take();
+    assert.deepEqual([last?.userIds, last?.announcesConversation], [[ann.userId], true]);
+
+    clock.advance(1);
     await world.fabric.routes.want("anns", conversationId, ttlMs);
-    await ann.groups.addMembers({ conversationId, userIds: [seventh ?? 0n] });
-    assert.deepEqual((await gateway.take())[0]?.joinedUserIds, [seventh]);
+    await say();
+    const [first] = await gateway.take();
+    assert.deepEqual([first?.seq, first?.userIds, first?.announcesConversation], [5n, [], false]);
+    assert.deepEqual(await interestsOfAnn(), [[conversationId, 3n]]);
+  });
 
-    const leave = async (userId: bigint) => {
-      const { token } = await world.accessTokens.issue(userId);
-      await world.groupsAs(token).leaveGroup({ conversationId });
-    };
-    for (const userId of [...others, sixth ?? 0n].slice(0, 3)) await leave(userId);
-    assert.equal((await interestsOfAnn()).length, 1, "four of five members are not below 80 %");
+  it("ends that time with an entry of the system as well, and never begins it again, not even if the clock steps back", async () => {
+    await using group = await fiveAndOne();
+    const { clock, world, sixth, conversationId, gateway, add, say } = group;
+    await add(sixth);
     await gateway.take();
-    await leave(sixth ?? 0n);
-    assert.deepEqual(await interestsOfAnn(), []);
-    assert.deepEqual((await gateway.take())[0]?.userIds, [ann.userId], "by user again");
+    clock.advance(180_000);
+    await world.fabric.routes.want("anns", conversationId, ttlMs);
+    await add(...(await world.createUsers(1)));
+    clock.stepWall(-60_000);
+    await say();
+    await add(...(await world.createUsers(1)));
+    assert.deepEqual(
+      (await gateway.take()).map((entry) => [entry.seq, entry.userIds, entry.announcesConversation]),
+      [
+        [3n, [], false],
+        [4n, [], false],
+        [5n, [], false],
+      ],
+    );
+  });
+
+  it("goes back by user at once below 80 % of the threshold, from either", async () => {
+    for (const passMs of [1_000, 180_000]) {
+      await using group = await fiveAndOne();
+      const { clock, world, ann, others, sixth, conversationId, gateway, add, leave, interestsOfAnn } = group;
+      await add(sixth);
+      clock.advance(passMs);
+      for (const userId of others.slice(0, 2)) await leave(userId);
+      assert.deepEqual(await interestsOfAnn(), [[conversationId, 4n]], "four of five members are not below 80 %");
+      await world.fabric.routes.attach({ userId: ann.userId, device: 1, epoch: 1n, gateway: "anns" }, ttlMs);
+      await gateway.take();
+      await leave(sixth);
+      assert.deepEqual(await interestsOfAnn(), []);
+      const [back] = await gateway.take();
+      assert.deepEqual([back?.userIds, back?.announcesConversation], [[ann.userId], false]);
+    }
   });
 
   it("goes by conversation from the first entry on in a group that begins above the threshold", async () => {

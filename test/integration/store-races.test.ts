@@ -3,27 +3,23 @@ import { after, before, describe, it } from "node:test";
 import { create } from "@bufbuild/protobuf";
 import { ErrorCode } from "../../gen/ts/tidewire/v1/error_pb.js";
 import { HeadsRequestSchema, Rejection } from "../../gen/ts/tidewire/v1/message_pb.js";
-import { type AppendOutcome, type AppendRow, type AppendSender, append } from "../../services/message/append.js";
-import { appendEvent } from "../../services/message/append-event.js";
+import { type AppendRow, type AppendSender, append } from "../../services/message/append.js";
 import { heads } from "../../services/message/heads.js";
+import { createLogStore } from "../../services/message/sql-log-store.js";
 import { connect, type Sql, type Transaction } from "../../services/store/sql.js";
 import { openStore } from "../../services/store/store.js";
-import { type Actor, allOrders, createRace, type Race } from "../support/interleave.js";
+import { type Actor, createRace, type Race } from "../support/interleave.js";
 import { createDevice, createGroup, leaveWithin, login, logOf, row } from "../support/log-world.js";
 import { sharedPostgres } from "../support/postgres.js";
-
-/** A transaction that appends one row, in two steps: the append, and its end. */
-function appending(sender: AppendSender, message: AppendRow, end: "commit" | "rollback" = "commit") {
-  const result: { outcome: AppendOutcome | undefined } = { outcome: undefined };
-  const steps = [
-    async (sql: Sql) => {
-      await sql`begin`;
-      [result.outcome] = await append(sql, { senders: [sender], rows: [message], nowMs: 1 });
-    },
-    (sql: Sql) => sql.unsafe(end),
-  ];
-  return { name: "append", steps, result };
-}
+import {
+  appending,
+  appendSystemEntry,
+  type RaceStep,
+  type RaceStory,
+  runBehind,
+  runEveryOrder,
+  transaction,
+} from "../support/races.js";
 
 describe("races in the store", () => {
   let url: string;
@@ -42,17 +38,8 @@ describe("races in the store", () => {
     await sql.end({ timeout: 1 });
   });
 
-  /** Runs one world for every order of the steps of its actors, and then `check`. */
-  async function forEveryOrder(build: () => Promise<{ actors: Actor[]; check: () => Promise<void> }>): Promise<number> {
-    const orders = allOrders((await build()).actors.map((actor) => actor.steps.length));
-    for (const order of orders) {
-      const { actors, check } = await build();
-      const story = order.map((index) => actors[index]?.name).join(", ");
-      await race.run(actors, order).catch((cause: unknown) => assert.fail(`${story}: ${cause}`));
-      await check().catch((cause: unknown) => assert.fail(`${story}: ${cause}`));
-    }
-    return orders.length;
-  }
+  const forEveryOrder = (build: () => Promise<RaceStory>) => runEveryOrder(race, build);
+  const raceBehind = (...[hold, first, second]: [RaceStep, Actor, Actor]) => runBehind(race, hold, first, second);
 
   it("gives two appends to one conversation seqs without hole or repeat", async () => {
     const ran = await forEveryOrder(async () => {
@@ -113,14 +100,7 @@ describe("races in the store", () => {
 
   /** A transaction that appends several rows in one batch. */
   function batch(senders: AppendSender[], rows: AppendRow[]): Actor {
-    const call = (connection: Sql) => append(connection, { senders, rows, nowMs: 1 });
-    return { name: "batch", steps: [(connection) => connection`begin`, call, (connection) => connection`commit`] };
-  }
-
-  /** A transaction that holds a lock until both batches wait, each with what it holds by then. */
-  function raceBehind(hold: (connection: Sql) => Promise<unknown>, first: Actor, second: Actor): Promise<void> {
-    const steps = [(connection: Sql) => connection`begin`, hold, (connection: Sql) => connection`commit`];
-    return race.run([{ name: "holder", steps }, first, second], [0, 0, 1, 1, 2, 2, 0, 1, 2]);
+    return transaction("batch", (connection) => append(connection, { senders, rows, nowMs: 1 }));
   }
 
   it("never deadlocks two batches that name the same devices the other way round", async () => {
@@ -219,7 +199,7 @@ describe("races in the store", () => {
       let since = 0n;
       const read = async (connection: Sql) => {
         const request = create(HeadsRequestSchema, { userId: reader.userId, since });
-        const page = await heads(connection, { headsPageMax: 100 }, request);
+        const page = await heads(createLogStore(connection), { headsPageMax: 100 }, request);
         for (const head of page.heads) known.set(head.conversationId, head.headSeq);
         since = page.watermark;
       };
@@ -249,7 +229,7 @@ describe("races in the store", () => {
     const groups: bigint[] = [];
     for (let index = 0; index < 7; index += 1) groups.push(await createGroup(sql, reader.userId));
     const request = create(HeadsRequestSchema, { userId: reader.userId, limit: 3 });
-    const page = await heads(sql, { headsPageMax: 100 }, request);
+    const page = await heads(createLogStore(sql), { headsPageMax: 100 }, request);
     assert.deepEqual([page.heads.map((head) => head.conversationId), page.hasMore], [groups, false]);
     await held`commit`;
     await held.end({ timeout: 1 });
@@ -273,8 +253,3 @@ describe("races in the store", () => {
     });
   });
 });
-
-function appendSystemEntry(tx: Transaction, conversationId: bigint) {
-  const event = { $typeName: "tidewire.v1.Event", kind: { case: undefined } } as const;
-  return appendEvent(tx, { conversationId, event, messageId: conversationId + 1n, sentAtMs: 1 });
-}

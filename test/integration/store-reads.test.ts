@@ -9,6 +9,7 @@ import { createIdGenerator } from "../../runtime/ids.js";
 import { openDirect } from "../../services/conversation/direct.js";
 import { type AppendSender, append } from "../../services/message/append.js";
 import { heads } from "../../services/message/heads.js";
+import { createLogStore } from "../../services/message/sql-log-store.js";
 import { sync } from "../../services/message/sync.js";
 import { createDevice, createGroup, createUser, join, leave, row, text, wordsOf } from "../support/log-world.js";
 import { describeOnEachEngine } from "../support/store.js";
@@ -30,10 +31,10 @@ describeOnEachEngine("reading the log", (store) => {
   }
 
   const syncAfter = (userId: bigint, conversationId: bigint, afterSeq: bigint, limit = 0) =>
-    sync(store().sql, limits, create(SyncRequestSchema, { userId, conversationId, afterSeq, limit }));
+    sync(createLogStore(store().sql), limits, create(SyncRequestSchema, { userId, conversationId, afterSeq, limit }));
 
   const headsSince = (userId: bigint, since = 0n, limit = 0) =>
-    heads(store().sql, limits, create(HeadsRequestSchema, { userId, since, limit }));
+    heads(createLogStore(store().sql), limits, create(HeadsRequestSchema, { userId, since, limit }));
 
   const idsOf = (page: HeadsPage) => page.heads.map((head) => head.conversationId);
 

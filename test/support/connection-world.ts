@@ -3,14 +3,19 @@ import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { type Connection, createConnection } from "../../gateway/connection.js";
 import type { GatewayContext } from "../../gateway/context.js";
+import { createDeliveredMarks } from "../../gateway/delivered-marks.js";
+import { createDownlink, type Downlink } from "../../gateway/downlink/downlink.js";
 import { concat, splitFrames } from "../../gateway/frames.js";
 import { createHub, type Hub } from "../../gateway/hub.js";
+import type { ListeningObserver } from "../../gateway/listeners.js";
 import type { Socket } from "../../gateway/server.js";
 import { createStrangers } from "../../gateway/strangers.js";
+import { createTimers, type Timers } from "../../gateway/timers.js";
 import { createLanes } from "../../gateway/uplink/lanes.js";
 import { createUserRates } from "../../gateway/user-rates.js";
 import { OpenSessionResponseSchema, RenewSessionResponseSchema } from "../../gen/ts/tidewire/v1/account_pb.js";
 import { ListInterestsResponseSchema, MarkReadResponseSchema } from "../../gen/ts/tidewire/v1/conversation_pb.js";
+import { DeliverySchema, type LogEntrySchema } from "../../gen/ts/tidewire/v1/delivery_pb.js";
 import { ErrorCode, ErrorDetailSchema } from "../../gen/ts/tidewire/v1/error_pb.js";
 import {
   ClientFrameSchema,
@@ -20,7 +25,7 @@ import {
 } from "../../gen/ts/tidewire/v1/frame_pb.js";
 import { defaultLimits } from "../../gen/ts/tidewire/v1/limits.js";
 import { HeadsResponseSchema, SyncResponseSchema } from "../../gen/ts/tidewire/v1/message_pb.js";
-import { decode } from "../../runtime/binary.js";
+import { decode, encode } from "../../runtime/binary.js";
 import { createMemoryRoutes, type MemoryRoutes } from "../../runtime/fabric/memory-routes.js";
 import { silentLogger } from "../../runtime/log.js";
 import { createMetrics } from "../../runtime/metrics.js";
@@ -35,7 +40,11 @@ export interface ConnectionWorld {
   readonly context: GatewayContext;
   readonly hub: Hub;
   readonly routes: MemoryRoutes;
+  readonly timers: Timers;
+  readonly downlink: Downlink;
   connect(address?: string): TestSocket;
+  /** Delivers entries, as services publish them. Open sockets get what is published to their topics. */
+  deliver(...entries: MessageInitShape<typeof LogEntrySchema>[]): void;
 }
 
 /** A device's end of a connection. */
@@ -53,6 +62,10 @@ export interface TestSocket {
   sendBytes(bytes: Uint8Array): void;
   /** Logs in and waits for the answer. */
   login(token?: string, deviceId?: string): Promise<void>;
+  /** From now on its socket takes nothing more. */
+  stall(): void;
+  /** Its socket takes everything again. */
+  drain(): void;
 }
 
 /** What is no frame has to be found in tests at once, so the limits are those of the protocol. */
@@ -61,15 +74,39 @@ const frameLimits = defaultLimits;
 export function createConnectionWorld(override: Partial<GatewayContext> = {}): ConnectionWorld {
   const clock = createManualClock();
   const routes = createMemoryRoutes(clock.monotonicMs);
-  const hub = createHub({ gateway: "g1", routes, leaseMs: 90_000, onError: assert.fail });
+  const observer: ListeningObserver = {
+    began: (session, conversationId) => downlink.began(session, conversationId),
+    ended: (session, conversationId, lastSeq) => downlink.ended(session, conversationId, lastSeq),
+    missed: (session) => downlink.missed(session),
+  };
+  const hub = createHub({ gateway: "g1", routes, leaseMs: 90_000, observer, onError: assert.fail });
   const metrics = createMetrics();
+  const timers = createTimers(clock);
+  const { monotonicMs } = clock;
   const messages = createMessages();
   const lane = { queueMaxBytes: 1_000_000, batchMaxBytes: 100_000, batchMax: 1_000, patienceMs: 10_000 };
   const limits = create(LimitsSchema, defaultLimits);
+  const topics: Topics = new Map();
+  const downlink = createDownlink({
+    hub,
+    timers,
+    monotonicMs,
+    metrics,
+    random: Math.random,
+    publish(topic, frames) {
+      for (const receiver of [...(topics.get(topic) ?? [])]) receiver.receive(frames);
+    },
+    fetch: async () => [],
+  });
+  let number = 0n;
   const context: GatewayContext = {
     clock,
+    random: Math.random,
     log: silentLogger,
     metrics,
+    timers,
+    downlink,
+    delivered: createDeliveredMarks({ marks: { raise: async () => {} }, timers, log: silentLogger }),
     rules: { loginTimeoutMs: 5_000, heartbeatIntervalMs: 30_000, ackDelayMs: 200, limits, frames: frameLimits },
     hub,
     lanes: createLanes({ count: 2, lane, callTimeoutMs: 1_000, messages, clock, log: silentLogger, metrics }),
@@ -80,10 +117,21 @@ export function createConnectionWorld(override: Partial<GatewayContext> = {}): C
     messages,
     now: () => ({ monotonicMs: clock.monotonicMs(), wallMs: clock.nowMs() }),
     call: () => ({}),
-    headSeqOf: () => 10n,
     ...override,
   };
-  return { clock, context, hub, routes, connect: (address = "10.0.0.1") => connect(context, clock, address) };
+  return {
+    clock,
+    context,
+    hub,
+    routes,
+    timers,
+    downlink,
+    connect: (address = "10.0.0.1") => connect(context, clock, topics, address),
+    deliver(...entries) {
+      const payload = encode(DeliverySchema, create(DeliverySchema, { entries }));
+      downlink.deliver({ stream: "s", number: ++number, payload });
+    },
+  };
 }
 
 /** Tokens are "user ID"; any other is refused. Each login raises the epoch of its user. */
@@ -121,6 +169,8 @@ function createMessages(): GatewayContext["messages"] {
     submitBatch: async ({ submissions = [] }) => storeAll(submissions.map(({ clientId = 0n }) => clientId)),
     sync: async () => create(SyncResponseSchema, { page: { headSeq: 3n } }),
     heads: async () => create(HeadsResponseSchema, { page: { watermark: 8n } }),
+    headsOf: async ({ conversationIds = [] }) =>
+      create(HeadsResponseSchema, { page: { heads: conversationIds.map((conversationId) => ({ conversationId })) } }),
   };
   return messages as GatewayContext["messages"];
 }
@@ -143,30 +193,58 @@ export function prefix(body: Uint8Array): Uint8Array {
   return Uint8Array.of(...length, rest, ...body);
 }
 
-function connect(context: GatewayContext, clock: ManualClock, remoteAddress: string): TestSocket {
-  const topics = new Set<string>();
+/** The sockets that listen to each topic. */
+type Topics = Map<string, Set<Receiver>>;
+type Receiver = { receive(message: Uint8Array): void };
+
+function connect(context: GatewayContext, clock: ManualClock, topics: Topics, remoteAddress: string): TestSocket {
+  const own = new Set<string>();
   const messages: Uint8Array[] = [];
   let closed: TestSocket["closed"];
+  let isStalled = false;
+  const receiver: Receiver = {
+    receive(message) {
+      if (isStalled) handler.dropped();
+      else messages.push(message);
+    },
+  };
   const socket: Socket = {
     remoteAddress,
     send(message) {
       if (closed) throw new Error("sent after close");
-      messages.push(message);
+      receiver.receive(message);
     },
-    subscribe: (topic) => void topics.add(topic),
-    unsubscribe: (topic) => void topics.delete(topic),
+    subscribe(topic) {
+      own.add(topic);
+      topics.set(topic, (topics.get(topic) ?? new Set()).add(receiver));
+    },
+    unsubscribe,
     close(code, reason) {
       if (closed) throw new Error("closed twice");
       closed = { code, reason };
-      connection.closed();
+      end();
     },
   };
+  function unsubscribe(topic: string) {
+    own.delete(topic);
+    const receivers = topics.get(topic);
+    receivers?.delete(receiver);
+    if (receivers?.size === 0) topics.delete(topic);
+  }
+  /** The library takes a socket that has closed off its topics by itself; a test still sees which they were. */
+  function end() {
+    const last = [...own];
+    for (const topic of last) unsubscribe(topic);
+    for (const topic of last) own.add(topic);
+    handler.closed();
+  }
+
   context.strangers.enter(remoteAddress);
-  const connection = createConnection(socket, context);
-  const sendBytes = (bytes: Uint8Array) => connection.message(bytes, "binary");
+  const handler = createConnection(socket, context);
+  const sendBytes = (bytes: Uint8Array) => handler.message(bytes, "binary");
   return {
-    connection,
-    topics,
+    connection: { ...handler, closed: end },
+    topics: own,
     messages,
     get closed() {
       return closed;
@@ -180,6 +258,13 @@ function connect(context: GatewayContext, clock: ManualClock, remoteAddress: str
     async login(token = "user 7", deviceId = "phone") {
       sendBytes(encodeFrames({ case: "login", value: { token, deviceId } }));
       await clock.settle();
+    },
+    stall() {
+      isStalled = true;
+    },
+    drain() {
+      isStalled = false;
+      handler.drained();
     },
   };
 }

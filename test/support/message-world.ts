@@ -9,6 +9,8 @@ import { silentLogger } from "../../runtime/log.js";
 import { createMetrics } from "../../runtime/metrics.js";
 import type { AppendSender } from "../../services/message/append.js";
 import { createDirectDirectory } from "../../services/message/direct-directory.js";
+import type { SendDependencies } from "../../services/message/send.js";
+import { createLogStore } from "../../services/message/sql-log-store.js";
 import { type SubmitDependencies, submitBatch } from "../../services/message/submit-batch.js";
 import type { Committed } from "../../services/push/committed.js";
 import type { Publisher } from "../../services/push/publish.js";
@@ -34,6 +36,7 @@ export function submitting(store: Store, change: { sql?: Sql; clock?: Clock; con
   const metrics = createMetrics();
   return {
     sql,
+    logs: createLogStore(sql),
     clock,
     ids,
     log: silentLogger,
@@ -41,7 +44,7 @@ export function submitting(store: Store, change: { sql?: Sql; clock?: Clock; con
     directory,
     publisher,
     contentMaxBytes,
-  } satisfies SubmitDependencies;
+  } satisfies SendDependencies;
 }
 
 /** One message of a batch: of which sender, under which id, to where, saying what; or bytes as they are. */

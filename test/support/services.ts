@@ -17,6 +17,7 @@ import { createMetrics } from "../../runtime/metrics.js";
 import { peerHeader } from "../../runtime/peer-header.js";
 import { generateSigningKey, parseSigningKey } from "../../services/account/signing-key.js";
 import type { AccessTokens } from "../../services/account/tokens.js";
+import { createLogStore } from "../../services/message/sql-log-store.js";
 import { createPublisher } from "../../services/push/publish.js";
 import { registerServices } from "../../services/router.js";
 import { createServices, type ServiceSettings } from "../../services/services.js";
@@ -78,17 +79,19 @@ export async function startServices(
   const { database, remove } = await freshDatabase(engine);
   const store = await openStore({ database });
   const fabric = createMemoryFabric({ clock });
+  const logs = createLogStore(store.sql);
   const ids = createIdGenerator({ ...store.nodeLease, clock: systemClock });
   const log = createLogger({ level: "error", format: "json", write: (line) => void process.stderr.write(line) });
   const metrics = createMetrics();
   const services = createServices({
     store,
+    logs,
     fabric,
     ids,
     clock,
     log,
     metrics,
-    publisher: createPublisher({ fabric, sql: store.sql, clock: systemClock, log, metrics }),
+    publisher: createPublisher({ fabric, logs, clock: systemClock, log, metrics }),
     signingKey: await parseSigningKey(await generateSigningKey(), "the test key"),
     settings: { ...defaultSettings, registrationsPerMinute: 1_000_000, ...options.settings },
   });

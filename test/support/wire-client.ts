@@ -40,6 +40,8 @@ export interface WireOptions {
   protocols?: string[];
   /** More HTTP headers, such as Origin. */
   headers?: Record<string, string>;
+  /** What to do about pushes. Default: acknowledge them at once, for a device that does not is sent them again. */
+  acks?: "at-once" | "none";
   /** For the timeouts of `next`. Default: the system's. */
   clock?: Clock;
 }
@@ -49,7 +51,7 @@ export interface WireOptions {
  * @throws Error if the server refuses the upgrade or picks no subprotocol that was offered.
  */
 export async function connectWire(url: string, options: WireOptions = {}): Promise<WireClient> {
-  const { protocols = ["tidewire.v1"], headers = {}, clock = systemClock } = options;
+  const { protocols = ["tidewire.v1"], headers = {}, acks = "at-once", clock = systemClock } = options;
   const socket = new WebSocket(url, protocols, { headers, perMessageDeflate: false });
   const inbox = createInbox(clock);
   let flaw: string | undefined;
@@ -65,7 +67,9 @@ export async function connectWire(url: string, options: WireOptions = {}): Promi
     if (flaw !== undefined) return;
     try {
       if (!isBinary) throw new Error("the server sent a text message");
-      inbox.put(decodeMessage(data));
+      const frames = decodeMessage(data);
+      if (acks === "at-once") acknowledge(socket, frames);
+      inbox.put(frames);
     } catch (cause) {
       flaw = `malformed: ${cause instanceof Error ? cause.message : String(cause)}`;
       socket.terminate();
@@ -88,6 +92,18 @@ export async function connectWire(url: string, options: WireOptions = {}): Promi
     },
     terminate: () => socket.terminate(),
   };
+}
+
+/** The last seq of each conversation: good enough where pushes come in order. */
+function acknowledge(socket: WebSocket, frames: readonly ServerFrame[]): void {
+  const seqs = new Map<bigint, bigint>();
+  for (const { frame } of frames) {
+    if (frame.case === "push" && frame.value.message)
+      seqs.set(frame.value.message.conversationId, frame.value.message.seq);
+  }
+  if (seqs.size === 0 || socket.readyState !== WebSocket.OPEN) return;
+  const cursors = [...seqs].map(([conversationId, seq]) => ({ conversationId, seq }));
+  socket.send(encodeMessage([{ frame: { case: "ack", value: { cursors } } }]));
 }
 
 /** Logs in and waits for the answer. */
