@@ -1,18 +1,20 @@
 import { closeMeanings } from "../gen/ts/tidewire/v1/close-codes.js";
 import { CloseCode, ErrorCode } from "../gen/ts/tidewire/v1/error_pb.js";
-import { NackReason } from "../gen/ts/tidewire/v1/frame_pb.js";
+import { type Cursor, NackReason } from "../gen/ts/tidewire/v1/frame_pb.js";
 import { TidewireError, unreachable } from "../runtime/error.js";
 import type { GatewayContext } from "./context.js";
 import { parseDeviceEvent } from "./device-event.js";
-import { acknowledge, type Cursors } from "./downlink/cursors.js";
+import { newFlow } from "./downlink/flow.js";
 import { concat, encodeFrame, splitFrames } from "./frames.js";
 import type { LocalSession } from "./hub.js";
 import { createReadMarks } from "./read-marks.js";
 import type { Socket, SocketHandler } from "./server.js";
+import { deadlineMs } from "./session/deadline.js";
 import type { Identity, Session, SessionEffect, SessionEvent } from "./session/state.js";
 import { createSession, step } from "./session/step.js";
-import { attachSession, openSession, readHeads, readSync, renewSession } from "./session-calls.js";
+import { attachSession, openSession, readHeads, readPointers, readSync, renewSession } from "./session-calls.js";
 import type { UplinkSource } from "./uplink/lanes.js";
+import { createWakeUp } from "./wake-up.js";
 
 /** A socket with its session: the thin shell that feeds the pure core and performs what it decides. */
 export interface Connection extends SocketHandler {
@@ -20,18 +22,20 @@ export interface Connection extends SocketHandler {
 }
 
 export function createConnection(socket: Socket, context: GatewayContext): Connection {
-  const { hub, lanes, rules, metrics, now } = context;
-  const cursors: Cursors = new Map();
+  const { hub, downlink, delivered, timers, lanes, rules, metrics, now } = context;
   const marks = createReadMarks(context);
   let session: Session = createSession(now(), rules);
   let local: (LocalSession & UplinkSource) | undefined;
   let outgoing: Uint8Array[] = [];
+  const wakeUp = createWakeUp(timers, () => dispatch({ kind: "tick" }));
 
   function dispatch(event: SessionEvent) {
-    const [next, effects] = step(session, event, now(), rules);
+    const at = now();
+    const [next, effects] = step(session, event, at, rules);
     session = next;
     for (const effect of effects) perform(effect);
     flush();
+    wakeUp.arm(deadlineMs(session, at));
   }
 
   /** What one event makes the session say leaves as one WebSocket message. */
@@ -60,14 +64,18 @@ export function createConnection(socket: Socket, context: GatewayContext): Conne
       case "submit":
         return lanes.submit({ source: identified(), clientId: effect.clientId, upMsg: effect.upMsg });
       case "acknowledge":
-        for (const { conversationId, seq } of effect.ack.cursors) {
-          acknowledge(cursors, conversationId, seq, context.headSeqOf(conversationId));
-        }
-        return;
+        return acknowledge(effect.ack.cursors);
       case "read-sync":
+        downlink.acknowledge(identified(), [{ conversationId: effect.sync.conversationId, seq: effect.sync.afterSeq }]);
         return void readSync(context, identity(), effect.sync).then(dispatch);
       case "read-heads":
         return void readHeads(context, identity(), effect).then(dispatch);
+      case "read-pointers":
+        return void readPointers(context, identity(), effect.conversationIds).then(dispatch);
+      case "pause-pushes":
+        return hub.pause(identified());
+      case "resume-pushes":
+        return hub.resume(identified());
       case "mark-read":
         return marks.add(identity().userId, effect.readMark);
       case "close":
@@ -79,25 +87,16 @@ export function createConnection(socket: Socket, context: GatewayContext): Conne
     }
   }
 
-  function attach(identity: Identity) {
-    local = createLocal(identity);
-    context.strangers.leave(socket.remoteAddress);
-    void attachSession(context, local).then(dispatch);
+  function acknowledge(cursors: readonly Cursor[]) {
+    const session = identified();
+    downlink.acknowledge(session, cursors);
+    delivered.note(session.userId, cursors);
   }
 
-  function createLocal(identity: Identity): LocalSession & UplinkSource {
-    const { userId, device, epoch } = identity;
-    return {
-      identity,
-      userId,
-      device,
-      epoch,
-      dispatch,
-      subscribe: socket.subscribe,
-      unsubscribe: socket.unsubscribe,
-      settled: (outcomes) => dispatch({ kind: "outcomes", outcomes }),
-      gaveUp: () => dispatch({ kind: "lane-gave-up" }),
-    };
+  function attach(identity: Identity) {
+    local = createLocal(identity, socket, dispatch);
+    context.strangers.leave(socket.remoteAddress);
+    void attachSession(context, local).then(dispatch);
   }
 
   function identified(): LocalSession & UplinkSource {
@@ -117,6 +116,7 @@ export function createConnection(socket: Socket, context: GatewayContext): Conne
     }
   }
 
+  wakeUp.arm(deadlineMs(session, now()));
   return {
     dispatch,
     message(message, kind) {
@@ -132,14 +132,42 @@ export function createConnection(socket: Socket, context: GatewayContext): Conne
       metrics.pushesDropped.inc();
       dispatch({ kind: "lagging" });
     },
+    drained: () => dispatch({ kind: "drained-socket" }),
     closed() {
       session = { state: "closed" };
-      if (local)
-        hub
-          .detach(local)
-          .catch((error: unknown) => context.log.warn({ err: error }, "a route was not removed; its lease ends"));
+      wakeUp[Symbol.dispose]();
+      if (local) leave(local);
       else context.strangers.leave(socket.remoteAddress);
     },
+  };
+
+  function leave(session: LocalSession) {
+    downlink.forget(session);
+    hub.detach(session).catch((error: unknown) => {
+      context.log.warn({ err: error }, "a route was not removed; its lease ends");
+    });
+  }
+}
+
+function createLocal(
+  identity: Identity,
+  socket: Socket,
+  dispatch: Connection["dispatch"],
+): LocalSession & UplinkSource {
+  const { userId, device, epoch } = identity;
+  return {
+    identity,
+    userId,
+    device,
+    epoch,
+    flow: newFlow,
+    pushed: new Set(),
+    dispatch,
+    send: socket.send,
+    subscribe: socket.subscribe,
+    unsubscribe: socket.unsubscribe,
+    settled: (outcomes) => dispatch({ kind: "outcomes", outcomes }),
+    gaveUp: () => dispatch({ kind: "lane-gave-up" }),
   };
 }
 

@@ -30,7 +30,7 @@ export function createConnections(context: GatewayContext): Connections {
         connection.closed();
         if (connections.size === 0) whenGone();
       };
-      return { message: connection.message, dropped: connection.dropped, closed };
+      return { message: connection.message, dropped: connection.dropped, drained: connection.drained, closed };
     },
     dispatch(event) {
       for (const connection of [...connections]) connection.dispatch(event());

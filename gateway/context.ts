@@ -5,20 +5,28 @@ import type { MessageService } from "../gen/ts/tidewire/v1/message_pb.js";
 import type { Clock } from "../runtime/clock.js";
 import type { Logger } from "../runtime/log.js";
 import type { Metrics } from "../runtime/metrics.js";
+import type { DeliveredMarks } from "./delivered-marks.js";
+import type { Downlink } from "./downlink/downlink.js";
 import type { FrameLimits } from "./frames.js";
 import type { Hub } from "./hub.js";
 import type { Now, SessionRules } from "./session/state.js";
 import type { Strangers } from "./strangers.js";
+import type { Timers } from "./timers.js";
 import type { Lanes } from "./uplink/lanes.js";
 import type { UserRates } from "./user-rates.js";
 
 /** What the connections of one gateway share. */
 export interface GatewayContext {
   readonly clock: Clock;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
   readonly log: Logger;
   readonly metrics: Metrics;
   readonly rules: SessionRules & Readonly<{ frames: FrameLimits }>;
+  readonly timers: Timers;
   readonly hub: Hub;
+  readonly downlink: Pick<Downlink, "acknowledge" | "forget">;
+  readonly delivered: DeliveredMarks;
   readonly lanes: Lanes;
   readonly rates: UserRates;
   readonly strangers: Strangers;
@@ -28,6 +36,4 @@ export interface GatewayContext {
   now(): Now;
   /** The deadline of a call to a service, fresh for each. */
   call(): CallOptions;
-  /** The last seq of a conversation that was delivered here lately. */
-  headSeqOf(conversationId: bigint): bigint | undefined;
 }

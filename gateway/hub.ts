@@ -1,10 +1,18 @@
 import type { Interest } from "../gen/ts/tidewire/v1/conversation_pb.js";
 import type { GatewayId, Route, Routes } from "../runtime/fabric/fabric.js";
+import type { Flow } from "./downlink/flow.js";
+import { type Attachment, conversationTopic, createListeners, type ListeningObserver } from "./listeners.js";
 import type { Identity, SessionEvent } from "./session/state.js";
 
 /** A session with a known user, as the rest of the gateway sees it. */
 export interface LocalSession {
   readonly identity: Identity;
+  /** Owned by the downlink. */
+  flow: Flow;
+  /** Owned by the downlink: active conversations that this session gets by user, or has left. */
+  readonly pushed: Set<bigint>;
+  /** Sends encoded frames to this socket alone, as one WebSocket message. */
+  send(frames: Uint8Array): void;
   subscribe(topic: string): void;
   unsubscribe(topic: string): void;
   dispatch(event: SessionEvent): void;
@@ -27,6 +35,16 @@ export interface Hub {
   left(userId: bigint, conversationId: bigint, rosterSeq: bigint): void;
   /** The seq of the latest change of members that is in effect here; undefined for conversations that nobody listens to. */
   rosterSeqOf(conversationId: bigint): bigint | undefined;
+  /** Nobody listens to a conversation any more: it is delivered by user. */
+  dismiss(conversationId: bigint): void;
+  /** The sessions that listen to a conversation. */
+  listenersOf(conversationId: bigint): Iterable<LocalSession>;
+  /** The conversations that a session listens to. */
+  conversationsOf(session: LocalSession): Iterable<bigint>;
+  /** Takes a session off all its topics, until it is resumed: its socket cannot take more. */
+  pause(session: LocalSession): void;
+  resume(session: LocalSession): void;
+  isPaused(session: LocalSession): boolean;
   /** Renews everything that this gateway has told the fabric. */
   renewLeases(): Promise<void>;
 }
@@ -35,51 +53,27 @@ export type HubOptions = Readonly<{
   gateway: GatewayId;
   routes: Routes;
   leaseMs: number;
+  observer?: ListeningObserver;
   /** What the fabric did not take. Leases are renewed, so it is told again. */
   onError(error: unknown): void;
 }>;
 
 export const userTopic = (userId: bigint) => `u${userId}`;
-export const conversationTopic = (conversationId: bigint) => `c${conversationId}`;
 
-/** What one session listens to. `left` is kept while its interests are being read: the reading may be older. */
-type Attachment = { session: LocalSession; conversations: Set<bigint>; left: Set<bigint> | undefined };
-
-/** How many local sessions listen to a conversation, and the latest change of members that is in effect for them. */
-type Audience = { listeners: number; rosterSeq: bigint };
-
-export function createHub({ gateway, routes, leaseMs, onError }: HubOptions): Hub {
+export function createHub(options: HubOptions): Hub {
+  const { gateway, routes, leaseMs, observer, onError } = options;
   const users = new Map<bigint, Map<LocalSession, Attachment>>();
-  const audiences = new Map<bigint, Audience>();
+  const listeners = createListeners(options);
   let sessionCount = 0;
 
   const attachmentsOf = (userId: bigint) => users.get(userId)?.values() ?? [];
+  const attachmentOf = (session: LocalSession) => users.get(session.identity.userId)?.get(session);
   const routeOf = ({ identity: { userId, device, epoch } }: LocalSession): Route => ({
     userId,
     device,
     epoch,
     gateway,
   });
-
-  async function listen(attachment: Attachment, conversationId: bigint, rosterSeq: bigint) {
-    const audience = audiences.get(conversationId) ?? { listeners: 0, rosterSeq };
-    audiences.set(conversationId, audience); // an older rosterSeq stays: that change has not reached the others here
-    if (attachment.conversations.has(conversationId)) return;
-    attachment.conversations.add(conversationId);
-    attachment.session.subscribe(conversationTopic(conversationId));
-    audience.listeners++;
-    if (audience.listeners === 1) await routes.want(gateway, conversationId, leaseMs);
-  }
-
-  async function unlisten(attachment: Attachment, conversationId: bigint) {
-    const audience = audiences.get(conversationId);
-    if (!attachment.conversations.delete(conversationId) || !audience) return;
-    attachment.session.unsubscribe(conversationTopic(conversationId));
-    audience.listeners--;
-    if (audience.listeners > 0) return;
-    audiences.delete(conversationId);
-    await routes.unwant(gateway, conversationId);
-  }
 
   /** The fence of a newer session of the same device may have come before an older one got here. */
   function fenceOlder({ identity: { userId, device } }: LocalSession) {
@@ -91,10 +85,8 @@ export function createHub({ gateway, routes, leaseMs, onError }: HubOptions): Hu
     for (const { session } of same) if (session.identity.epoch < epoch) session.dispatch({ kind: "fence", epoch });
   }
 
-  /** An entry that changes members has arrived, and takes effect. */
-  function note(conversationId: bigint, rosterSeq: bigint) {
-    const audience = audiences.get(conversationId);
-    if (audience && audience.rosterSeq < rosterSeq) audience.rosterSeq = rosterSeq;
+  async function renew(session: LocalSession) {
+    if ((await routes.attach(routeOf(session), leaseMs)) === "begun") observer?.missed(session);
   }
 
   return {
@@ -112,10 +104,17 @@ export function createHub({ gateway, routes, leaseMs, onError }: HubOptions): Hu
       const { userId } = session.identity;
       const attachments = users.get(userId) ?? new Map<LocalSession, Attachment>();
       users.set(userId, attachments);
-      attachments.set(session, { session, conversations: new Set(), left: new Set() });
+      attachments.set(session, {
+        session,
+        conversations: new Set(),
+        waiting: new Map(),
+        left: new Set(),
+        isPaused: false,
+      });
       sessionCount++;
       session.subscribe(userTopic(userId));
       fenceOlder(session);
+      if (!attachmentOf(session)) return; // it was itself an older one
       await routes.attach(routeOf(session), leaseMs);
     },
     async detach(session) {
@@ -126,35 +125,56 @@ export function createHub({ gateway, routes, leaseMs, onError }: HubOptions): Hu
       attachments.delete(session);
       if (attachments.size === 0) users.delete(userId);
       sessionCount--;
-      await Promise.all([...attachment.conversations].map((conversationId) => unlisten(attachment, conversationId)));
+      const heard = [...attachment.conversations, ...attachment.waiting.keys()];
+      await Promise.all(heard.map((conversationId) => listeners.unlisten(attachment, conversationId)));
       await routes.detach(routeOf(session));
     },
     async subscribeInterests(session, interests) {
-      const attachment = users.get(session.identity.userId)?.get(session);
+      const attachment = attachmentOf(session);
       if (!attachment) return;
       const wanted = interests.filter(({ conversationId }) => !attachment.left?.has(conversationId));
       attachment.left = undefined;
-      await Promise.all(wanted.map(({ conversationId, rosterSeq }) => listen(attachment, conversationId, rosterSeq)));
+      await Promise.all(
+        wanted.map(({ conversationId, rosterSeq }) => listeners.listen(attachment, conversationId, rosterSeq)),
+      );
     },
     joined(userId, conversationId, rosterSeq) {
-      note(conversationId, rosterSeq);
+      listeners.note(conversationId, rosterSeq);
       for (const attachment of attachmentsOf(userId)) {
         attachment.left?.delete(conversationId);
-        listen(attachment, conversationId, rosterSeq).catch(onError);
+        listeners.listen(attachment, conversationId, rosterSeq).catch(onError);
       }
     },
     left(userId, conversationId, rosterSeq) {
-      note(conversationId, rosterSeq);
+      listeners.note(conversationId, rosterSeq);
       for (const attachment of attachmentsOf(userId)) {
         attachment.left?.add(conversationId);
-        unlisten(attachment, conversationId).catch(onError);
+        listeners.unlisten(attachment, conversationId, rosterSeq).catch(onError);
       }
     },
-    rosterSeqOf: (conversationId) => audiences.get(conversationId)?.rosterSeq,
+    rosterSeqOf: listeners.rosterSeqOf,
+    dismiss: listeners.dismiss,
+    listenersOf: listeners.of,
+    conversationsOf: (session) => attachmentOf(session)?.conversations ?? [],
+    pause(session) {
+      const attachment = attachmentOf(session);
+      if (!attachment || attachment.isPaused) return;
+      attachment.isPaused = true;
+      for (const topic of topicsOf(attachment)) session.unsubscribe(topic);
+    },
+    resume(session) {
+      const attachment = attachmentOf(session);
+      if (!attachment?.isPaused) return;
+      attachment.isPaused = false;
+      for (const topic of topicsOf(attachment)) session.subscribe(topic);
+    },
+    isPaused: (session) => attachmentOf(session)?.isPaused ?? false,
     async renewLeases() {
-      const wants = [...audiences.keys()].map((conversationId) => routes.want(gateway, conversationId, leaseMs));
-      const attached = [...this.sessions()].map((session) => routes.attach(routeOf(session), leaseMs));
-      await Promise.all([...wants, ...attached]);
+      await Promise.all([listeners.renewLeases(), ...[...this.sessions()].map(renew)]);
     },
   };
+}
+
+function topicsOf({ session, conversations }: Attachment): string[] {
+  return [userTopic(session.identity.userId), ...[...conversations].map(conversationTopic)];
 }

@@ -28,6 +28,8 @@ export interface SocketHandler {
   message(message: Uint8Array, kind: "binary" | "text"): void;
   /** The socket did not take what was published to it. */
   dropped(): void;
+  /** Everything that waited for the socket has been sent. */
+  drained(): void;
   closed(): void;
 }
 
@@ -89,6 +91,7 @@ export async function listen(options: SocketServerOptions): Promise<SocketServer
     message: (ws, message, isBinary) =>
       ws.getUserData().handler?.message(new Uint8Array(message), isBinary ? "binary" : "text"),
     dropped: (ws) => ws.getUserData().handler?.dropped(),
+    drain: (ws) => void (ws.getBufferedAmount() === 0 && ws.getUserData().handler?.drained()),
     close: (ws) => {
       const connection = ws.getUserData();
       connection.isOpen = false;

@@ -15,7 +15,7 @@ export async function openSession(context: GatewayContext, login: Login): Promis
     const opened = await context.accounts.openSession({ token, deviceId, platform }, context.call());
     const identity: Identity = {
       userId: opened.userId,
-      sessionId: randomId(),
+      sessionId: randomId(context.random),
       deviceId,
       device: opened.device,
       epoch: opened.epoch,
@@ -82,6 +82,21 @@ export async function readHeads(
   }
 }
 
+/** Reads heads of conversations that the device has to pull. */
+export async function readPointers(
+  context: GatewayContext,
+  identity: Identity,
+  conversationIds: readonly bigint[],
+): Promise<AnswerEvent> {
+  try {
+    const request = { userId: identity.userId, conversationIds: [...conversationIds] };
+    const { page } = await context.messages.headsOf(request, context.call());
+    return { kind: "pointers", page: page ?? create(HeadsPageSchema) };
+  } catch (error) {
+    return { kind: "pointers", page: create(HeadsPageSchema, { error: toProblem(error).code }) };
+  }
+}
+
 /** What a failed call means for a device. */
 function toProblem(error: unknown): Problem {
   const failure = ConnectError.from(error);
@@ -104,7 +119,8 @@ function isKnown(code: ErrorCode): boolean {
   return code !== ErrorCode.UNSPECIFIED && code in errorMeanings;
 }
 
-/** Names a session in logs: 63 random bits. */
-function randomId(): bigint {
-  return BigInt.asUintN(63, crypto.getRandomValues(new BigUint64Array(1))[0] ?? 0n);
+/** Names a session in logs: 62 random bits. */
+function randomId(random: () => number): bigint {
+  const bits = () => BigInt(Math.floor(random() * 2 ** 31));
+  return (bits() << 31n) | bits();
 }

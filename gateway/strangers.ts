@@ -4,6 +4,8 @@ export interface Strangers {
   enter(address: string): "welcome" | "too-many";
   /** One has logged in or gone. */
   leave(address: string): void;
+  /** Addresses that have some. */
+  readonly size: number;
 }
 
 export function createStrangers(perAddressMax: number): Strangers {
@@ -19,6 +21,9 @@ export function createStrangers(perAddressMax: number): Strangers {
       const count = (counts.get(address) ?? 0) - 1;
       if (count > 0) counts.set(address, count);
       else counts.delete(address);
+    },
+    get size() {
+      return counts.size;
     },
   };
 }

@@ -12,20 +12,36 @@ export type UpkeepOptions = Readonly<{
   downlink: Downlink;
 }>;
 
-/** How often sessions look at their deadlines, in milliseconds: all of those are seconds or more. */
-const TICK_MS = 1_000;
+/** How often gauges are set, in milliseconds. */
+const GAUGES_MS = 1_000;
+/** How often what is idle is forgotten, in milliseconds. */
+const SWEEP_MS = 5_000;
 
-/** What a gateway does without being asked: it looks at deadlines, forgets the idle, and renews its leases. */
+/** What a gateway does without being asked: it shows how it fares, forgets the idle, and renews its leases. */
 export async function startUpkeep(options: UpkeepOptions): Promise<AsyncDisposable> {
   const { id, fabric, leaseMs, connections, downlink, context } = options;
-  const { clock, hub, lanes, log, metrics, rates } = context;
+  const { clock, timers, hub, lanes, log, metrics, rates } = context;
+  let isOver = false;
 
-  function tick() {
-    connections.dispatch(() => ({ kind: "tick" }));
-    downlink.forgetIdle();
-    rates.forgetIdle(clock.monotonicMs());
+  function every(periodMs: number, task: () => void) {
+    timers.after(periodMs, () => {
+      if (isOver) return;
+      task();
+      every(periodMs, task);
+    });
+  }
+
+  function setGauges() {
     metrics.sessions.set(hub.sessionCount);
     metrics.lanesQueuedBytes.set(lanes.queuedBytes);
+    metrics.activeConversations.set(downlink.activeConversations);
+    metrics.ringBytes.set(downlink.ringBytes);
+    metrics.timers.set(timers.size);
+  }
+
+  function forgetIdle() {
+    downlink.forgetIdle();
+    rates.forgetIdle(clock.monotonicMs());
   }
 
   async function renew() {
@@ -34,14 +50,14 @@ export async function startUpkeep(options: UpkeepOptions): Promise<AsyncDisposab
   }
 
   await renew();
-  const ticks = setInterval(tick, TICK_MS);
-  const renewals = setInterval(() => {
+  every(GAUGES_MS, setGauges);
+  every(SWEEP_MS, forgetIdle);
+  every(leaseMs / 3, () => {
     renew().catch((error: unknown) => log.warn({ err: error }, "leases were not renewed; the next attempt follows"));
-  }, leaseMs / 3);
+  });
   return {
     async [Symbol.asyncDispose]() {
-      clearInterval(ticks);
-      clearInterval(renewals);
+      isOver = true;
       await fabric.gateways.withdraw(id);
     },
   };

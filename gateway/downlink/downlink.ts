@@ -1,139 +1,192 @@
-import { DeliverySchema, type LogEntry } from "../../gen/ts/tidewire/v1/delivery_pb.js";
+import { DeliverySchema, type Fence, type LogEntry } from "../../gen/ts/tidewire/v1/delivery_pb.js";
+import type { Cursor } from "../../gen/ts/tidewire/v1/frame_pb.js";
 import { decode } from "../../runtime/binary.js";
-import type { Clock } from "../../runtime/clock.js";
 import type { StreamEntry } from "../../runtime/fabric/fabric.js";
-import { conversationTopic, type Hub, userTopic } from "../hub.js";
+import type { Metrics } from "../../runtime/metrics.js";
+import type { Hub, LocalSession } from "../hub.js";
+import type { ListeningObserver } from "../listeners.js";
+import type { Timers } from "../timers.js";
 import {
-  type ConversationLog,
-  type ConversationLogLimits,
-  receive,
-  releaseOverdue,
-  waitFor,
-} from "./conversation-log.js";
-import { createPublication } from "./publication.js";
+  type ActiveConversation,
+  createActiveConversations,
+  listensAfter,
+  type RingLimits,
+} from "./active-conversations.js";
+import { createAddressing } from "./addressing.js";
+import { type ConversationLogLimits, receive, startEarlier } from "./conversation-log.js";
+import { hear, measure } from "./flow.js";
+import { createMending } from "./mending.js";
+import { createPublication, type Publication } from "./publication.js";
+import { createRetransmission } from "./retransmission.js";
+import { createStreamPosition } from "./stream-position.js";
 
-/** Brings what was committed to the sockets that are to have it. */
-export interface Downlink extends Disposable {
+/** Brings what was committed to the sockets that are to have it, and sees to it that they get it. */
+export interface Downlink extends ListeningObserver, Disposable {
   /** Takes an entry of this gateway's delivery stream. */
   deliver(entry: StreamEntry): void;
-  /** The last seq of a conversation that was delivered here lately. */
-  headSeqOf(conversationId: bigint): bigint | undefined;
+  /** A device holds each of these conversations up to a seq. What it cannot hold changes nothing. */
+  acknowledge(session: LocalSession, cursors: readonly Pick<Cursor, "conversationId" | "seq">[]): void;
+  /** A session is over. To be called while the hub still knows it. */
+  forget(session: LocalSession): void;
   /** Forgets conversations that have been quiet. */
   forgetIdle(): void;
   readonly activeConversations: number;
+  readonly ringBytes: number;
 }
 
 export type DownlinkOptions = Readonly<{
   hub: Hub;
-  clock: Clock;
+  timers: Timers;
+  monotonicMs: () => number;
+  /** Uniform in [0, 1). */
+  random: () => number;
   publish: (topic: string, frames: Uint8Array) => void;
-  limits?: ConversationLogLimits;
-  /** How long a conversation is remembered after its last message, in milliseconds. */
-  idleMs?: number;
+  /** Reads entries of a conversation from the store, both seqs included; what it cannot read is left out. */
+  fetch: (conversationId: bigint, firstSeq: bigint, lastSeq: bigint) => Promise<readonly LogEntry[]>;
+  metrics: Pick<Metrics, "retransmissions" | "holes" | "streamGaps" | "ackSeconds">;
+  limits?: Partial<DownlinkLimits>;
 }>;
 
-const defaultLimits: ConversationLogLimits = { holdMs: 50, heldMax: 1_000 };
+export type DownlinkLimits = ConversationLogLimits &
+  RingLimits &
+  Readonly<{
+    /** How long a conversation is remembered after its last message, in milliseconds. */
+    idleMs: number;
+    /** After entries were lost, the heads of all sessions are read within this time, in milliseconds. */
+    rereadWithinMs: number;
+  }>;
+
+const defaultLimits: DownlinkLimits = {
+  holdMs: 50,
+  fetchMs: 2_000,
+  heldMax: 1_000,
+  framesMax: 256,
+  bytesMax: 256 * 1024,
+  totalBytesMax: 64 * 1024 * 1024,
+  idleMs: 60_000,
+  rereadWithinMs: 30_000,
+};
 
 export function createDownlink(options: DownlinkOptions): Downlink {
-  const { hub, clock, publish, limits = defaultLimits, idleMs = 60_000 } = options;
-  const logs = new Map<bigint, ConversationLog>();
-  const holding = new Set<bigint>();
-  let holdTimer: Disposable | undefined;
+  const { hub, timers, monotonicMs, random, publish, metrics } = options;
+  const limits = { ...defaultLimits, ...options.limits };
+  const conversations = createActiveConversations(hub, limits);
+  const addressing = createAddressing(hub);
+  const retransmission = createRetransmission({ hub, timers, monotonicMs, metrics });
+  const position = createStreamPosition();
+  const mending = createMending({
+    ...options,
+    limits,
+    isActive: (conversation) => conversations.get(conversation.id) === conversation,
+    take: takeAll,
+    release: (conversation, entries) => publishing((publication) => release(conversation, entries, publication)),
+    mayHideChange: addressing.mayHideChange,
+  });
 
-  function keep(conversationId: bigint, log: ConversationLog) {
-    logs.set(conversationId, log);
-    if (log.held.length === 0) return void holding.delete(conversationId);
-    holding.add(conversationId);
-    holdTimer ??= clock.after(limits.holdMs, releaseHeld);
+  function conversationOf(entry: LogEntry): ActiveConversation {
+    const present = conversations.get(entry.conversationId);
+    const firstSeq = addressing.orderedFrom(present, entry);
+    if (!present) return conversations.begin(entry.conversationId, firstSeq ?? entry.seq, monotonicMs());
+    if (firstSeq !== undefined && firstSeq < present.log.startSeq) beginAgain(present, firstSeq);
+    return present;
   }
 
-  function releaseHeld() {
-    holdTimer = undefined;
-    const publication = createPublication(publish);
-    for (const conversationId of [...holding]) {
-      const log = logs.get(conversationId);
-      if (!log) continue;
-      const [released, entries] = releaseOverdue(log, clock.monotonicMs());
-      keep(conversationId, released);
-      for (const entry of entries) publishEntry(entry, publication.add, publication.flush);
+  /** Changes of members from before this log began have to take effect after all. */
+  function beginAgain(conversation: ActiveConversation, firstSeq: bigint) {
+    conversation.log = startEarlier(conversation.log, firstSeq, monotonicMs(), limits);
+    if (conversation.rosterSeq >= firstSeq) conversation.rosterSeq = firstSeq - 1n;
+  }
+
+  function takeAll(entries: readonly LogEntry[]) {
+    publishing((publication) => {
+      for (const entry of entries) take(entry, publication);
+    });
+  }
+
+  function take(entry: LogEntry, publication: Publication) {
+    const conversation = conversationOf(entry);
+    const [log, released] = receive(conversation.log, entry, monotonicMs(), limits);
+    conversation.log = log;
+    release(conversation, released, publication);
+    if (released.length === 0 && entry.seq <= log.headSeq) addressing.applyLate(conversation, entry);
+    mending.watch(conversation);
+  }
+
+  function release(conversation: ActiveConversation, entries: readonly LogEntry[], publication: Publication) {
+    for (const entry of entries) {
+      conversation.nextSeq = entry.seq;
+      addressing.address(conversation, entry, publication);
+      if (entry.seq >= conversation.log.startSeq) {
+        conversations.keep(conversation, entry.seq, entry.frame, monotonicMs());
+      }
     }
+    conversation.nextSeq = conversation.log.headSeq + 1n;
+    if (entries.length > 0) retransmission.watch(conversation);
+  }
+
+  /** Within one publication. */
+  function publishing(work: (publication: Publication) => void) {
+    const publication = createPublication(publish);
+    work(publication);
     publication.flush();
   }
 
-  function logFor({ conversationId, rosterSeq, seq }: LogEntry): ConversationLog | undefined {
-    const log = logs.get(conversationId);
-    const known = hub.rosterSeqOf(conversationId);
-    if (log || known === undefined || rosterSeq <= known || rosterSeq === seq) return log;
-    return waitFor(rosterSeq, clock.monotonicMs());
+  /** Nobody knows what was lost, nor for whom. */
+  function lookForLost() {
+    metrics.streamGaps.inc();
+    for (const session of [...hub.sessions()]) missed(session);
   }
 
-  /** Whoever joins hears the entry that says so, and so does whoever leaves. */
-  function publishEntry(entry: LogEntry, add: (topic: string, frame: Uint8Array) => void, flush: () => void) {
-    const { conversationId, frame } = entry;
-    if (entry.userIds.length > 0) {
-      for (const userId of entry.userIds) if (hub.hasUser(userId)) add(userTopic(userId), frame);
-      return;
+  function missed(session: LocalSession) {
+    session.dispatch({ kind: "entries-lost", lookAtMs: monotonicMs() + random() * limits.rereadWithinMs });
+  }
+
+  function fence({ userId, device, epoch }: Fence) {
+    for (const session of [...hub.sessionsOf(userId)]) {
+      if (session.identity.device === device) session.dispatch({ kind: "fence", epoch });
     }
-    if (!changesMembers(entry)) return add(conversationTopic(conversationId), frame);
-    flush();
-    const known = hub.rosterSeqOf(conversationId);
-    const isOutdated = known !== undefined && entry.rosterSeq < known;
-    if (!isOutdated) letJoin(entry);
-    add(conversationTopic(conversationId), frame);
-    flush();
-    if (!isOutdated) letLeave(entry);
-  }
-
-  function letJoin({ joinedUserIds, conversationId, rosterSeq }: LogEntry) {
-    for (const userId of joinedUserIds) hub.joined(userId, conversationId, rosterSeq);
-  }
-
-  function letLeave({ leftUserIds, conversationId, rosterSeq }: LogEntry) {
-    for (const userId of leftUserIds) hub.left(userId, conversationId, rosterSeq);
-  }
-
-  /** An entry that comes after its hole was given up is not published any more, but whoever left has to stop listening. */
-  function applyLate(entry: LogEntry) {
-    const known = hub.rosterSeqOf(entry.conversationId);
-    if (known === undefined || entry.rosterSeq < known) return;
-    letJoin(entry);
-    letLeave(entry);
   }
 
   return {
-    deliver({ payload }) {
-      const { entries, fences } = decode(DeliverySchema, payload);
-      const publication = createPublication(publish);
-      for (const entry of entries) {
-        const [log, released] = receive(logFor(entry), entry, clock.monotonicMs(), limits);
-        keep(entry.conversationId, log);
-        for (const ready of released) publishEntry(ready, publication.add, publication.flush);
-        if (released.length === 0 && changesMembers(entry) && !log.held.includes(entry)) applyLate(entry);
-      }
-      publication.flush();
-      for (const { userId, device, epoch } of fences) {
-        for (const session of [...hub.sessionsOf(userId)]) {
-          if (session.identity.device === device) session.dispatch({ kind: "fence", epoch });
-        }
-      }
+    deliver(streamEntry) {
+      if (position.follow(streamEntry) === "gap") lookForLost();
+      const { entries, fences } = decode(DeliverySchema, streamEntry.payload);
+      takeAll(entries);
+      for (const one of fences) fence(one);
     },
-    headSeqOf: (conversationId) => logs.get(conversationId)?.headSeq,
-    forgetIdle() {
-      const before = clock.monotonicMs() - idleMs;
-      for (const [conversationId, log] of logs) {
-        if (log.held.length === 0 && log.lastUsedMs < before) logs.delete(conversationId);
+    acknowledge(session, cursors) {
+      const nowMs = monotonicMs();
+      session.flow = hear(session.flow, nowMs);
+      for (const { conversationId, seq } of cursors) {
+        const conversation = conversations.get(conversationId);
+        const moved = conversation?.subscribers.acknowledge(session, seq, conversation.log.headSeq);
+        const sentAtMs = moved?.kind === "moved" ? conversation?.ring.sentAtMs(moved.seq) : undefined;
+        if (sentAtMs === undefined) continue;
+        session.flow = measure(session.flow, sentAtMs, nowMs);
+        metrics.ackSeconds.observe((nowMs - sentAtMs) / 1_000);
       }
     },
-    [Symbol.dispose]() {
-      holdTimer?.[Symbol.dispose]();
+    began(session, conversationId) {
+      const conversation = conversations.get(conversationId);
+      conversation?.subscribers.add(session, listensAfter(hub, conversation));
     },
+    ended(session, conversationId, lastSeq) {
+      const subscribers = conversations.get(conversationId)?.subscribers;
+      subscribers?.end(session, lastSeq);
+      if (subscribers?.has(session)) session.pushed.add(conversationId);
+    },
+    missed,
+    forget(session) {
+      const heard = [...session.pushed, ...hub.conversationsOf(session)];
+      for (const id of heard) conversations.get(id)?.subscribers.remove(session);
+    },
+    forgetIdle: () => conversations.forgetIdle(monotonicMs() - limits.idleMs),
+    [Symbol.dispose]: conversations.clear,
     get activeConversations() {
-      return logs.size;
+      return conversations.size;
+    },
+    get ringBytes() {
+      return conversations.ringBytes;
     },
   };
-}
-
-/** Delivered by conversation: whether somebody begins or ceases to listen with it. */
-function changesMembers({ joinedUserIds, leftUserIds }: LogEntry): boolean {
-  return joinedUserIds.length > 0 || leftUserIds.length > 0;
 }

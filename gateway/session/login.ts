@@ -89,7 +89,8 @@ function greet(session: Attaching, now: Now, rules: SessionRules): Step {
     renewing: false,
     syncRate: fullBucket,
     readsUnderWay: 0,
-    secondLook: { kind: "waiting-for-first" },
+    look: { kind: "waiting-for-first" },
+    pointing: false,
   };
   return [ready, [loginOk(ready, now, rules)]];
 }

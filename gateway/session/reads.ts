@@ -1,8 +1,9 @@
 import { ErrorCode } from "../../gen/ts/tidewire/v1/error_pb.js";
 import type { Heads, HeadsPage, Limits, Sync, SyncPage } from "../../gen/ts/tidewire/v1/frame_pb.js";
+import { unreachable } from "../../runtime/error.js";
 import { take } from "../../runtime/gcra.js";
 import { send } from "./ending.js";
-import type { Now, Ready, Step } from "./state.js";
+import type { Look, Now, Ready, SessionEffect, Step } from "./state.js";
 
 /** Reads that one connection may have under way at once. A well-behaved device has one. */
 const READS_MAX = 8;
@@ -36,36 +37,80 @@ export function answerSync(session: Ready, page: SyncPage): Step {
   return [{ ...session, readsUnderWay: session.readsUnderWay - 1 }, [send({ case: "syncPage", value: page })]];
 }
 
-/** Answers a heads request, and plans the second look after the device's first complete answer. */
+/** Answers a heads request, and plans a look after the device's first complete answer. */
 export function answerHeads(session: Ready, page: HeadsPage, now: Now): Step {
   const read: Ready = { ...session, readsUnderWay: session.readsUnderWay - 1 };
-  if (page.requestId === 0n) return finishSecondLook(read, page, now);
+  if (page.requestId === 0n) return finishLook(read, page, now);
   const frame = send({ case: "headsPage", value: page });
-  const complete = !page.hasMore && page.error === ErrorCode.UNSPECIFIED;
-  if (session.secondLook.kind !== "waiting-for-first" || !complete) return [read, [frame]];
-  const atMs = now.monotonicMs + ROUTE_CACHE_MAX_MS;
-  return [{ ...read, secondLook: { kind: "due", atMs, since: page.watermark } }, [frame]];
+  const isComplete = !page.hasMore && page.error === ErrorCode.UNSPECIFIED;
+  return [isComplete ? { ...read, look: afterAnswer(session.look, page.watermark, now) } : read, [frame]];
 }
 
-/** Reads heads for the second time, once that is due. */
+/** Reads heads on the gateway's own account, once that is due. */
 export function lookAgain(session: Ready, now: Now): Step {
-  const { secondLook } = session;
-  if (secondLook.kind !== "due" || now.monotonicMs < secondLook.atMs) return [session, []];
+  const { look } = session;
+  if (look.kind !== "due" || now.monotonicMs < look.atMs) return [session, []];
+  const { since, from } = look;
   const looking: Ready = {
     ...session,
     readsUnderWay: session.readsUnderWay + 1,
-    secondLook: { kind: "under-way", since: secondLook.since },
+    look: { kind: "under-way", since, againAtMs: undefined },
   };
-  return [looking, [{ kind: "read-heads", requestId: 0n, since: secondLook.since, limit: 0 }]];
+  return [looking, [{ kind: "read-heads", requestId: 0n, since: from, limit: 0 }]];
 }
 
-/** Shows what the second look has found. One that failed is repeated: it is what finds pushes that went elsewhere. */
-function finishSecondLook(session: Ready, page: HeadsPage, now: Now): Step {
-  const { secondLook } = session;
-  if (page.error !== ErrorCode.UNSPECIFIED && secondLook.kind === "under-way") {
-    const atMs = now.monotonicMs + ROUTE_CACHE_MAX_MS;
-    return [{ ...session, secondLook: { kind: "due", atMs, since: secondLook.since } }, []];
+/** Plans a look because entries were lost; before the first answer there is no need, for that one will hold them. */
+export function planLook(session: Ready, atMs: number): Ready {
+  const { look } = session;
+  switch (look.kind) {
+    case "waiting-for-first":
+      return session;
+    case "due":
+      return { ...session, look: { ...look, atMs: Math.min(look.atMs, atMs), from: look.since } };
+    case "under-way":
+      return { ...session, look: { ...look, againAtMs: Math.min(look.againAtMs ?? atMs, atMs) } };
+    case "rested":
+      return { ...session, look: { kind: "due", atMs, since: look.since, from: look.since } };
+    default:
+      return unreachable(look);
   }
-  const done: Ready = { ...session, secondLook: { kind: "done" } };
-  return [done, page.heads.length === 0 ? [] : [send({ case: "headsPage", value: page })]];
+}
+
+/** Reads the heads of conversations in which the device is behind; what is behind later is found by the next round. */
+export function point(session: Ready, conversationIds: readonly bigint[]): Step {
+  if (session.pointing || conversationIds.length === 0) return [session, []];
+  return [{ ...session, pointing: true }, [{ kind: "read-pointers", conversationIds }]];
+}
+
+export function answerPointers(session: Ready, page: HeadsPage): Step {
+  return [{ ...session, pointing: false }, show(page)];
+}
+
+function afterAnswer(look: Look, watermark: bigint, now: Now): Look {
+  switch (look.kind) {
+    case "waiting-for-first":
+      return { kind: "due", atMs: now.monotonicMs + ROUTE_CACHE_MAX_MS, since: watermark, from: watermark };
+    case "rested":
+      return { kind: "rested", since: watermark };
+    default:
+      return look;
+  }
+}
+
+/** Shows what a look has found. One that failed is repeated: it is what finds pushes that never came. */
+function finishLook(session: Ready, page: HeadsPage, now: Now): Step {
+  const { look } = session;
+  if (look.kind !== "under-way") return [session, []];
+  const { since, againAtMs } = look;
+  const due = (atMs: number, from: bigint): Ready => ({ ...session, look: { kind: "due", atMs, since, from } });
+  if (page.error !== ErrorCode.UNSPECIFIED) return [due(now.monotonicMs + ROUTE_CACHE_MAX_MS, since), []];
+  if (page.hasMore) return [due(now.monotonicMs, page.watermark), show(page)];
+  if (againAtMs !== undefined) return [due(againAtMs, since), show(page)];
+  return [{ ...session, look: { kind: "rested", since } }, show(page)];
+}
+
+/** A page that nobody asked for carries no watermark: the one before it may have been dropped. */
+function show(page: HeadsPage): SessionEffect[] {
+  if (page.heads.length === 0 || page.error !== ErrorCode.UNSPECIFIED) return [];
+  return [send({ case: "headsPage", value: { ...page, requestId: 0n, watermark: 0n, hasMore: false } })];
 }

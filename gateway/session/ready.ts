@@ -2,7 +2,16 @@ import { CloseCode, ErrorCode } from "../../gen/ts/tidewire/v1/error_pb.js";
 import { type Ack, GoawayReason, type Heartbeat } from "../../gen/ts/tidewire/v1/frame_pb.js";
 import { closeFor, closeWith, errorFrame, send } from "./ending.js";
 import { finishRenewal, startRenewal } from "./login.js";
-import { answerHeads, answerSync, lookAgain, receiveHeads, receiveSync } from "./reads.js";
+import {
+  answerHeads,
+  answerPointers,
+  answerSync,
+  lookAgain,
+  planLook,
+  point,
+  receiveHeads,
+  receiveSync,
+} from "./reads.js";
 import type { Now, Ready, SessionEvent, SessionRules, Step } from "./state.js";
 import { closeForUnknownOutcome, receiveUpMsg, settleOutcomes } from "./uplink.js";
 
@@ -38,10 +47,20 @@ export function stepReady(session: Ready, event: SessionEvent, now: Now, rules: 
       return answerSync(session, event.page);
     case "heads-page":
       return answerHeads(session, event.page, now);
+    case "pointers":
+      return answerPointers(session, event.page);
     case "tick":
       return checkDeadlines(session, now);
     case "lagging":
+      return [session, [{ kind: "pause-pushes" }]];
+    case "drained-socket":
+      return [planLook(session, now.monotonicMs), [{ kind: "resume-pushes" }]];
+    case "behind":
+      return point(session, event.conversationIds);
+    case "unresponsive":
       return closeWith(CloseCode.SLOW_CONSUMER);
+    case "entries-lost":
+      return [planLook(session, event.lookAtMs), []];
     case "drain":
       return drain(session, event.reconnectAfterMs);
     default:

@@ -46,7 +46,9 @@ export type Ready = Readonly<{
   syncRate: GcraState;
   /** Reads under way: sync and heads. */
   readsUnderWay: number;
-  secondLook: SecondLook;
+  look: Look;
+  /** True while heads are being read of conversations in which the device is behind. */
+  pointing: boolean;
 }>;
 
 /** The gateway is going away: no `up_msg` is taken, what is in flight is still answered. */
@@ -55,14 +57,19 @@ export type Draining = Readonly<{ state: "draining"; identity: Identity; uplink:
 export type Closed = Readonly<{ state: "closed" }>;
 
 /**
- * A push may be published along a route that was cached before this session had attached. So heads are read a second
- * time, after the longest life of such a cache.
+ * When the gateway reads heads on its own account, for pushes that never came here. A push may be published along a route
+ * that was cached before this session had attached, so a look is due after the longest life of such a cache; and whenever
+ * entries of the delivery stream were lost, or the socket dropped some. `since` is the last watermark that the device has
+ * asked for and got: a look may itself be dropped.
  */
-export type SecondLook =
+export type Look =
+  /** The device has not asked yet. */
   | { kind: "waiting-for-first" }
-  | { kind: "due"; atMs: number; since: bigint }
-  | { kind: "under-way"; since: bigint }
-  | { kind: "done" };
+  /** @property from where this look begins, or goes on */
+  | { kind: "due"; atMs: number; since: bigint; from: bigint }
+  /** @property againAtMs set if entries were lost meanwhile */
+  | { kind: "under-way"; since: bigint; againAtMs: number | undefined }
+  | { kind: "rested"; since: bigint };
 
 /** Who is at the other end. */
 export type Identity = Readonly<{
@@ -111,7 +118,9 @@ export type AnswerEvent =
   /** The lane could not learn the outcome of what was in flight and has dropped it. */
   | { kind: "lane-gave-up" }
   | { kind: "sync-page"; page: SyncPage }
-  | { kind: "heads-page"; page: HeadsPage };
+  | { kind: "heads-page"; page: HeadsPage }
+  /** Heads of conversations in which the device was behind. */
+  | { kind: "pointers"; page: HeadsPage };
 
 export type GatewayEvent =
   /** A session of this device with this epoch exists. */
@@ -122,7 +131,15 @@ export type GatewayEvent =
   /** All lanes are empty: what was in flight has been answered. */
   | { kind: "drained" }
   /** The socket dropped what was published to it. */
-  | { kind: "lagging" };
+  | { kind: "lagging" }
+  /** The socket has sent everything that waited. */
+  | { kind: "drained-socket" }
+  /** The device has not acknowledged what has gone out in these conversations, and has to pull it. */
+  | { kind: "behind"; conversationIds: readonly bigint[] }
+  /** The device has let all retransmissions pass. */
+  | { kind: "unresponsive" }
+  /** Entries of the delivery stream were lost: heads have to be read, at `lookAtMs`. */
+  | { kind: "entries-lost"; lookAtMs: number };
 
 export type SettledSubmission = Readonly<{ clientId: bigint; outcome: Outcome }>;
 
@@ -140,6 +157,10 @@ export type SessionEffect =
   | { kind: "acknowledge"; ack: Ack }
   | { kind: "read-sync"; sync: Sync }
   | { kind: "read-heads"; requestId: bigint; since: bigint; limit: number }
+  | { kind: "read-pointers"; conversationIds: readonly bigint[] }
+  /** Takes the socket off its topics, until it is put back. */
+  | { kind: "pause-pushes" }
+  | { kind: "resume-pushes" }
   | { kind: "mark-read"; readMark: ReadMark }
   | { kind: "close"; code: CloseCode };
 

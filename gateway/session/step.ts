@@ -41,6 +41,7 @@ function stepDraining(session: Session & { state: "draining" }, event: SessionEv
     case "drained":
       return closeWith(CloseCode.GOING_AWAY);
     case "lagging":
+    case "unresponsive":
       return closeWith(CloseCode.SLOW_CONSUMER);
     default:
       return [session, []]; // an up_msg is not taken any more; its device sends it again elsewhere

@@ -72,12 +72,12 @@ function createRunningLane(options: LanesOptions) {
   const lane: Lane<UplinkEntry> = createLane(options.lane);
   const stopped = new AbortController();
   const whenIdle: (() => void)[] = [];
-  let turn: NodeJS.Immediate | undefined;
+  let turn: Disposable | undefined;
   let repeat: Disposable | undefined;
 
   /** What arrives within one turn of the event loop leaves together. */
   function schedule() {
-    turn ??= setImmediate(() => {
+    turn ??= options.clock.nextTurn(() => {
       turn = undefined;
       sendNext();
     });
@@ -145,7 +145,7 @@ function createRunningLane(options: LanesOptions) {
     },
     stop() {
       stopped.abort();
-      if (turn) clearImmediate(turn);
+      turn?.[Symbol.dispose]();
       repeat?.[Symbol.dispose]();
     },
   };

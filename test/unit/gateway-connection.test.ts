@@ -146,11 +146,16 @@ describe("connection", () => {
     assert.deepEqual(cases(socket), ["loginOk"]);
   });
 
-  it("closes a device that does not read", async () => {
+  it("takes a device that does not read off its topics, and puts it back when its socket has drained", async () => {
     const { socket } = await loggedIn();
+    const topics = [...socket.topics];
+    assert.ok(topics.length > 0);
     socket.connection.dropped();
-    assert.equal(socket.closed?.code, CloseCode.SLOW_CONSUMER);
     socket.connection.dropped();
+    assert.deepEqual([...socket.topics], []);
+    socket.connection.drained();
+    assert.deepEqual([...socket.topics], topics);
+    assert.equal(socket.closed, undefined);
   });
 
   it("refuses a login with a token that is not acceptable", async () => {

@@ -2,16 +2,17 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { create } from "@bufbuild/protobuf";
 import { createHub } from "../../gateway/hub.js";
+import type { ListeningObserver } from "../../gateway/listeners.js";
 import { InterestSchema } from "../../gen/ts/tidewire/v1/conversation_pb.js";
 import { createMemoryRoutes } from "../../runtime/fabric/memory-routes.js";
 import { localSession } from "../support/local-session.js";
 
 const leaseMs = 1_000;
 
-function world() {
+function world(observer?: ListeningObserver) {
   let nowMs = 0;
   const routes = createMemoryRoutes(() => nowMs);
-  const hub = createHub({ gateway: "g1", routes, leaseMs, onError: assert.fail });
+  const hub = createHub({ gateway: "g1", routes, leaseMs, ...(observer && { observer }), onError: assert.fail });
   return {
     hub,
     routes,
@@ -182,6 +183,35 @@ describe("hub", () => {
     assert.deepEqual([await serves(7n), await isWanted(9n)], [false, false]);
   });
 
+  it("tells those sessions that have missed something of which the fabric did not know for a while", async () => {
+    const missed: bigint[] = [];
+    const { advance, hub } = world({
+      began() {},
+      ended() {},
+      missed: ({ identity }) => void missed.push(identity.userId),
+    });
+    await hub.attach(localSession(7n));
+    advance(leaseMs - 1);
+    await hub.renewLeases();
+    assert.deepEqual(missed, []);
+    await hub.attach(localSession(8n));
+    advance(leaseMs);
+    await hub.attach(localSession(9n));
+    await hub.renewLeases();
+    assert.deepEqual(missed, [7n, 8n]);
+  });
+
+  it("does not tell the fabric of a session that goes because a newer one of its device is here", async () => {
+    const { hub, serves } = world();
+    const [newer, older] = [localSession(7n, { epoch: 2n }), localSession(7n, { epoch: 1n })];
+    await hub.attach(newer);
+    older.dispatch = () => void hub.detach(older);
+    await hub.attach(older);
+    assert.equal(hub.sessionCount, 1);
+    await hub.detach(newer);
+    assert.equal(await serves(7n), false);
+  });
+
   it("leaves nothing behind when everybody has gone", async () => {
     const { hub, routes } = world();
     const sessions = [localSession(7n), localSession(7n, { device: 2 }), localSession(8n)];
@@ -214,5 +244,137 @@ describe("hub", () => {
     await hub.attach(phone);
     await hub.attach(localSession(7n, { device: 2, epoch: 5n }));
     assert.deepEqual(phone.events, []);
+  });
+});
+
+describe("a paused session", () => {
+  /** Ann's phone, which listens to conversation 9. */
+  async function listening() {
+    const given = world();
+    const phone = localSession(7n);
+    await given.hub.attach(phone);
+    await given.hub.subscribeInterests(phone, [interest(9n)]);
+    return { ...given, phone };
+  }
+
+  it("is off all its topics until it is resumed, and then on all of them", async () => {
+    const { hub, phone } = await listening();
+    hub.pause(phone);
+    assert.deepEqual([...phone.topics], []);
+    assert.equal(hub.isPaused(phone), true);
+    hub.resume(phone);
+    assert.deepEqual([...phone.topics], ["u7", "c9"]);
+    assert.equal(hub.isPaused(phone), false);
+  });
+
+  it("takes no other session of its user along", async () => {
+    const { hub, phone } = await listening();
+    const laptop = localSession(7n, { device: 2 });
+    await hub.attach(laptop);
+    hub.pause(phone);
+    assert.deepEqual([...laptop.topics], ["u7"]);
+    assert.equal(hub.isPaused(laptop), false);
+  });
+
+  it("stays reachable: routes and wants are others' business", async () => {
+    const { hub, isWanted, phone, serves } = await listening();
+    hub.pause(phone);
+    assert.deepEqual([await serves(7n), await isWanted(9n)], [true, true]);
+    assert.deepEqual([...hub.listenersOf(9n)], [phone]);
+  });
+
+  it("has joined what its user joins meanwhile, and left what it leaves, when it is resumed", async () => {
+    const { hub, phone } = await listening();
+    hub.pause(phone);
+    hub.joined(7n, 10n, 3n);
+    hub.left(7n, 9n, 4n);
+    assert.deepEqual([...phone.topics], []);
+    hub.resume(phone);
+    assert.deepEqual([...phone.topics], ["u7", "c10"]);
+  });
+
+  it("is paused once, and resumed once", async () => {
+    const { hub, phone } = await listening();
+    hub.resume(phone);
+    hub.pause(phone);
+    hub.pause(phone);
+    hub.resume(phone);
+    phone.topics.clear();
+    hub.resume(phone);
+    assert.deepEqual([...phone.topics], []);
+  });
+
+  it("leaves nothing behind when it goes", async () => {
+    const { hub, phone, routes } = await listening();
+    hub.pause(phone);
+    await hub.detach(phone);
+    hub.resume(phone);
+    assert.deepEqual([...phone.topics], []);
+    assert.equal(routes.size, 0);
+    assert.equal(hub.isPaused(phone), false);
+  });
+});
+
+describe("a session that has joined by a change which has not come here", () => {
+  /** Ann listens; Bob has read in the store that the latest change is the one at seq 5. */
+  async function waiting() {
+    const given = world();
+    const [ann, bob] = [localSession(7n), localSession(8n)];
+    for (const session of [ann, bob]) await given.hub.attach(session);
+    await given.hub.subscribeInterests(ann, [interest(9n, 3n)]);
+    await given.hub.subscribeInterests(bob, [interest(9n, 5n)]);
+    return { ...given, ann, bob };
+  }
+
+  it("is on the topic from that change on, whomever it concerns", async () => {
+    const { bob, hub } = await waiting();
+    assert.equal(bob.topics.has("c9"), false);
+    hub.joined(99n, 9n, 4n);
+    assert.equal(bob.topics.has("c9"), false);
+    hub.left(99n, 9n, 5n);
+    assert.ok(bob.topics.has("c9"));
+    assert.equal(hub.rosterSeqOf(9n), 5n);
+  });
+
+  it("is not on it any more if that change says that it leaves", async () => {
+    const { bob, hub } = await waiting();
+    hub.left(8n, 9n, 6n);
+    assert.equal(bob.topics.has("c9"), false);
+    assert.deepEqual([...hub.conversationsOf(bob)], []);
+  });
+
+  it("leaves nothing behind when it goes while it waits", async () => {
+    const { ann, bob, hub, isWanted, routes } = await waiting();
+    await hub.detach(bob);
+    hub.joined(99n, 9n, 5n);
+    assert.equal(bob.topics.has("c9"), false);
+    await hub.detach(ann);
+    assert.equal(await isWanted(9n), false);
+    assert.equal(routes.size, 0);
+  });
+
+  it("leaves nothing behind when all go at once", async () => {
+    const { ann, bob, hub, routes } = await waiting();
+    await Promise.all([hub.detach(ann), hub.detach(bob)]);
+    assert.equal(routes.size, 0);
+    assert.equal(hub.rosterSeqOf(9n), undefined);
+  });
+});
+
+describe("a conversation that is delivered by user again", () => {
+  it("has no listeners and is not wanted, and its users stay reachable", async () => {
+    const { hub, isWanted, serves } = world();
+    const sessions = [localSession(7n), localSession(8n)];
+    for (const session of sessions) {
+      await hub.attach(session);
+      await hub.subscribeInterests(session, [interest(9n), interest(10n)]);
+    }
+    hub.dismiss(9n);
+    for (const session of sessions) {
+      assert.equal(session.topics.has("c9"), false);
+      assert.deepEqual([...hub.conversationsOf(session)], [10n]);
+    }
+    assert.deepEqual([await isWanted(9n), await isWanted(10n), await serves(7n)], [false, true, true]);
+    assert.deepEqual([...hub.listenersOf(9n)], []);
   });
 });

@@ -82,18 +82,28 @@ describe("heads", () => {
   });
 });
 
+const tick = { kind: "tick" } as const;
+const look = (since: bigint) => ({ kind: "read-heads", requestId: 0n, since, limit: 0 });
+const found = [{ conversationId: 9n, headSeq: 3n }];
+
+/** The device has read all its heads up to this watermark. */
+function caughtUp(watermark: bigint): SessionWorld {
+  const world = readyWorld();
+  world.on(heads(1n));
+  world.on(headsPage({ requestId: 1n, watermark }));
+  return world;
+}
+
+/** It has, and the second look has found nothing more. */
+function rested(watermark: bigint): SessionWorld {
+  const world = caughtUp(watermark);
+  world.advance(2_000);
+  world.on(tick);
+  world.on(headsPage({ requestId: 0n, watermark: watermark + 1n }));
+  return world;
+}
+
 describe("the second look at heads", () => {
-  const tick = { kind: "tick" } as const;
-  const look = (since: bigint) => ({ kind: "read-heads", requestId: 0n, since, limit: 0 });
-
-  /** The device has read all its heads up to this watermark. */
-  function caughtUp(watermark: bigint): SessionWorld {
-    const world = readyWorld();
-    world.on(heads(1n));
-    world.on(headsPage({ requestId: 1n, watermark }));
-    return world;
-  }
-
   it("comes two seconds after the first complete answer, from its watermark, and once", () => {
     const world = caughtUp(8n);
     world.advance(1_999);
@@ -141,14 +151,14 @@ describe("the second look at heads", () => {
   });
 
   it("shows the device what it finds, and is silent when it finds nothing", () => {
-    for (const [found, frames] of [
-      [[{ conversationId: 9n, headSeq: 3n }], 1],
+    for (const [all, frames] of [
+      [found, 1],
       [[], 0],
     ] as const) {
       const world = caughtUp(8n);
       world.advance(2_000);
       world.on(tick);
-      assert.equal(world.on(headsPage({ requestId: 0n, heads: [...found], watermark: 9n })).length, frames);
+      assert.equal(world.on(headsPage({ requestId: 0n, heads: [...all], watermark: 9n })).length, frames);
       assert.equal(readyOf(world).readsUnderWay, 0);
     }
   });
@@ -170,5 +180,178 @@ describe("the second look at heads", () => {
     world.on(tick);
     world.advance(10_000);
     assert.deepEqual(world.on(tick), []);
+  });
+});
+
+describe("a look because something was lost", () => {
+  const lost = (world: SessionWorld, inMs: number) =>
+    world.on({ kind: "entries-lost", lookAtMs: world.now.monotonicMs + inMs });
+
+  it("comes at the time that it was planned for, from the last watermark that the device has, and once", () => {
+    const world = rested(8n);
+    assert.deepEqual(lost(world, 7_000), []);
+    world.advance(6_999);
+    assert.deepEqual(world.on(tick), []);
+    world.advance(1);
+    assert.deepEqual(world.on(tick), [look(8n)]);
+    world.on(headsPage({ requestId: 0n, watermark: 20n }));
+    world.advance(60_000);
+    assert.deepEqual(world.on(tick), []);
+  });
+
+  it("begins with what the device has asked for since", () => {
+    const world = rested(8n);
+    world.on(heads(2n, 8n));
+    world.on(headsPage({ requestId: 2n, watermark: 30n }));
+    lost(world, 0);
+    assert.deepEqual(world.on(tick), [look(30n)]);
+  });
+
+  it("does not begin with what the device was shown unasked: that may have been dropped", () => {
+    const world = rested(8n);
+    lost(world, 0);
+    world.on(tick);
+    world.on(headsPage({ requestId: 0n, heads: found, watermark: 20n }));
+    lost(world, 0);
+    assert.deepEqual(world.on(tick), [look(8n)]);
+  });
+
+  it("is not needed before the device has its first answer", () => {
+    const world = readyWorld();
+    lost(world, 0);
+    assert.deepEqual(world.on(tick), []);
+    world.on(heads(1n));
+    lost(world, 0);
+    assert.deepEqual(world.on(tick), []);
+    world.on(headsPage({ requestId: 1n, watermark: 8n }));
+    assert.deepEqual(world.on(tick), [], "the second look follows in two seconds");
+    world.advance(2_000);
+    assert.deepEqual(world.on(tick), [look(8n)]);
+  });
+
+  it("comes once for several losses, at the earliest of their times", () => {
+    const world = rested(8n);
+    for (const inMs of [9_000, 3_000, 20_000]) lost(world, inMs);
+    world.advance(2_999);
+    assert.deepEqual(world.on(tick), []);
+    world.advance(1);
+    assert.deepEqual(world.on(tick), [look(8n)]);
+    world.on(headsPage({ requestId: 0n }));
+    world.advance(60_000);
+    assert.deepEqual(world.on(tick), []);
+  });
+
+  it("does not put off the second look", () => {
+    const world = caughtUp(8n);
+    lost(world, 9_000);
+    world.advance(2_000);
+    assert.deepEqual(world.on(tick), [look(8n)]);
+  });
+
+  it("follows a look that was under way when it was lost: that one may have read too early", () => {
+    const world = caughtUp(8n);
+    world.advance(2_000);
+    world.on(tick);
+    lost(world, 5_000);
+    world.on(headsPage({ requestId: 0n, watermark: 9n }));
+    world.advance(4_999);
+    assert.deepEqual(world.on(tick), []);
+    world.advance(1);
+    assert.deepEqual(world.on(tick), [look(8n)]);
+  });
+
+  it("goes on page by page, shows each, and carries no watermark that the device might keep", () => {
+    const world = rested(8n);
+    lost(world, 0);
+    assert.deepEqual(world.on(tick), [look(8n)]);
+    for (const watermark of [11n, 12n]) {
+      const shown = onlyFrame(
+        world.on(headsPage({ requestId: 0n, heads: found, watermark, hasMore: true })),
+        "headsPage",
+      );
+      assert.deepEqual([shown.requestId, shown.watermark, shown.hasMore], [0n, 0n, false]);
+      assert.equal(shown.heads?.length, 1);
+      assert.deepEqual(world.on(tick), [look(watermark)]);
+    }
+    const last = onlyFrame(world.on(headsPage({ requestId: 0n, heads: found, watermark: 13n })), "headsPage");
+    assert.deepEqual([last.requestId, last.watermark], [0n, 0n]);
+    world.advance(60_000);
+    assert.deepEqual(world.on(tick), []);
+    assert.equal(readyOf(world).readsUnderWay, 0);
+  });
+
+  it("begins at the beginning again if something is lost between two pages", () => {
+    const world = rested(8n);
+    lost(world, 0);
+    world.on(tick);
+    world.on(headsPage({ requestId: 0n, heads: found, watermark: 11n, hasMore: true }));
+    lost(world, 5_000);
+    assert.deepEqual(world.on(tick), [look(8n)]);
+  });
+
+  it("begins at the beginning again, two seconds later, if a page fails", () => {
+    const world = rested(8n);
+    lost(world, 0);
+    world.on(tick);
+    world.on(headsPage({ requestId: 0n, heads: found, watermark: 11n, hasMore: true }));
+    world.on(tick);
+    assert.deepEqual(world.on(headsPage({ requestId: 0n, error: ErrorCode.UNAVAILABLE })), []);
+    world.advance(1_999);
+    assert.deepEqual(world.on(tick), []);
+    world.advance(1);
+    assert.deepEqual(world.on(tick), [look(8n)]);
+  });
+
+  it("comes at once when a socket that had dropped pushes has drained", () => {
+    const world = rested(8n);
+    assert.deepEqual(kinds(world.on({ kind: "lagging" })), ["pause-pushes"]);
+    world.advance(10_000);
+    assert.deepEqual(world.on(tick), [], "not before: it could not take it");
+    assert.deepEqual(kinds(world.on({ kind: "drained-socket" })), ["resume-pushes"]);
+    assert.deepEqual(world.on(tick), [look(8n)]);
+  });
+});
+
+describe("a device that is behind", () => {
+  const behind = (...conversationIds: bigint[]) => ({ kind: "behind" as const, conversationIds });
+  const pointers = (init: Parameters<typeof headsPage>[0]) => {
+    const event = headsPage(init);
+    assert.ok(event.kind === "heads-page");
+    return { kind: "pointers" as const, page: event.page };
+  };
+
+  it("is shown the heads of those conversations, as a page that nobody asked for", () => {
+    const world = readyWorld();
+    assert.deepEqual(world.on(behind(9n, 10n)), [{ kind: "read-pointers", conversationIds: [9n, 10n] }]);
+    const shown = onlyFrame(world.on(pointers({ heads: found, watermark: 77n, hasMore: true })), "headsPage");
+    assert.deepEqual([shown.requestId, shown.watermark, shown.hasMore], [0n, 0n, false]);
+    assert.equal(shown.heads?.[0]?.conversationId, 9n);
+  });
+
+  it("is shown one such page at a time", () => {
+    const world = readyWorld();
+    world.on(behind(9n));
+    assert.deepEqual(world.on(behind(10n)), []);
+    world.on(pointers({ heads: found }));
+    assert.deepEqual(kinds(world.on(behind(10n))), ["read-pointers"]);
+  });
+
+  it("is shown nothing if there is nothing, or if it cannot be read, and is pointed there again the next time", () => {
+    for (const page of [{}, { error: ErrorCode.UNAVAILABLE }, { heads: found, error: ErrorCode.UNAVAILABLE }]) {
+      const world = readyWorld();
+      assert.deepEqual(world.on(behind()), []);
+      world.on(behind(9n));
+      assert.deepEqual(world.on(pointers(page)), []);
+      assert.deepEqual(kinds(world.on(behind(9n))), ["read-pointers"]);
+    }
+  });
+
+  it("has none of its own reads used up by that", () => {
+    const world = readyWorld();
+    world.on(behind(9n));
+    assert.equal(readyOf(world).readsUnderWay, 0);
+    world.on(heads(1n));
+    world.on(pointers({ heads: found }));
+    assert.equal(readyOf(world).readsUnderWay, 1);
   });
 });

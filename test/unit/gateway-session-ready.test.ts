@@ -87,8 +87,14 @@ describe("a ready session", () => {
     assert.deepEqual(readyWorld().on({ kind: "logout" }), [{ kind: "close", code: CloseCode.LOGGED_OUT }]);
   });
 
-  it("closes a device that does not read what is published to it", () => {
-    assert.deepEqual(readyWorld().on({ kind: "lagging" }), [{ kind: "close", code: CloseCode.SLOW_CONSUMER }]);
+  it("spares a device that reads too slowly its pushes until its socket has drained", () => {
+    const { on } = readyWorld();
+    assert.deepEqual(on({ kind: "lagging" }), [{ kind: "pause-pushes" }]);
+    assert.deepEqual(on({ kind: "drained-socket" }), [{ kind: "resume-pushes" }]);
+  });
+
+  it("closes a device that has let all retransmissions pass", () => {
+    assert.deepEqual(readyWorld().on({ kind: "unresponsive" }), [{ kind: "close", code: CloseCode.SLOW_CONSUMER }]);
   });
 
   it("closes for a violation", () => {

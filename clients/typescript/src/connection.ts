@@ -164,8 +164,9 @@ class DeviceConnection implements Connection {
   }
 
   loginOk(loginOk: LoginOk, at: Instant): ConnectionEffect[] {
-    this.#armRefresh(loginOk, at);
-    if (this.#current.state !== "greeting") return [];
+    const { state } = this.#current;
+    if (state === "greeting" || state === "ready") this.#armRefresh(loginOk, at);
+    if (state !== "greeting") return [];
     this.#patienceEndsAtMs = never;
     this.#heartbeatIntervalMs = loginOk.heartbeatIntervalMs || 30_000;
     this.#heartbeatAtMs = at.monotonicMs + this.#heartbeatIntervalMs * this.#random();

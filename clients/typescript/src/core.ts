@@ -223,9 +223,8 @@ class DeviceCore implements Core {
   }
 
   /** Sends what has gathered, so that it keeps its place before the action that follows. */
-  #flush(): void {
-    const { connection, limits } = this.#parts;
-    const { socket } = connection;
+  #flush(socket = this.#parts.connection.socket): void {
+    const { limits } = this.#parts;
     for (const bytes of packFrames(this.#frames, limits)) this.#actions.push({ kind: "transmit", socket, bytes });
     this.#frames = [];
   }
@@ -239,6 +238,10 @@ class DeviceCore implements Core {
           break;
         case "changed":
           this.#onConnectionChanged(effect.connection);
+          break;
+        case "disconnect":
+          this.#flush(effect.socket); // the connection has moved on to the next number
+          this.#actions.push(effect);
           break;
         default:
           this.#flush();

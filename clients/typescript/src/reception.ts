@@ -59,6 +59,15 @@ export const numbersDiffer = {
   advice: "Server and device disagree about message numbers; a new login settles it.",
 };
 
+/** No device sends so many. Beyond, its numbers would soon not fit into 64 bits. */
+const lastClientIdMax = 2n ** 63n;
+/** What `Login.store_id` may have: a longer one could not be told at the next login. */
+const storeIdMaxBytes = 64;
+const absurdLogin = { code: CloseCode.PROTOCOL_ERROR, advice: "The server answers the login with what cannot be." };
+
+/** What counts before the login is answered. Pushes do not: it is not known yet of which store they are. */
+const beforeLogin = new Set<ServerFrame["frame"]["case"]>(["loginOk", "goaway", "error"]);
+
 /** What may be gone when a page is asked for again. */
 const passing = new Set([ErrorCode.UNAVAILABLE, ErrorCode.BUSY, ErrorCode.RATE_LIMITED, ErrorCode.INTERNAL]);
 
@@ -95,7 +104,10 @@ class DeviceReception implements Reception {
   handle(frame: ServerFrame, at: Instant): Consequences {
     this.#out = nothing();
     this.#at = at;
-    dispatchServerFrame(frame, this.#handlers);
+    const { connection } = this.#parts;
+    if (connection.isOpen(connection.socket) || beforeLogin.has(frame.frame.case)) {
+      dispatchServerFrame(frame, this.#handlers);
+    }
     return this.#out;
   }
 
@@ -289,6 +301,10 @@ class DeviceReception implements Reception {
       this.#out.effects.push(...connection.stop({ code: CloseCode.LOGIN_MISMATCH, advice }));
       return;
     }
+    if (isAbsurd(loginOk)) {
+      this.#out.effects.push(...connection.abandon(absurdLogin, this.#at));
+      return;
+    }
     const isFirst = connection.current.state === "greeting";
     this.#out.effects.push(...connection.loginOk(loginOk, this.#at));
     if (!isFirst) return;
@@ -328,6 +344,10 @@ class DeviceReception implements Reception {
     this.#moved.clear();
     this.#headsToWrite.clear();
   }
+}
+
+function isAbsurd({ lastClientId, storeId }: LoginOk): boolean {
+  return lastClientId > lastClientIdMax || new TextEncoder().encode(storeId).length > storeIdMaxBytes;
 }
 
 function nothing(): Consequences {

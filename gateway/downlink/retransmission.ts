@@ -1,0 +1,78 @@
+import type { Metrics } from "../../runtime/metrics.js";
+import { concat } from "../frames.js";
+import type { Hub, LocalSession } from "../hub.js";
+import type { Timers } from "../timers.js";
+import type { ActiveConversation } from "./active-conversations.js";
+import { beginRound, overdueAtMs } from "./flow.js";
+import type { Behind } from "./subscribers.js";
+
+/** Looks after those who do not acknowledge. */
+export interface Retransmission {
+  /** Something has gone out in this conversation: looks for those who have not acknowledged it, once that is due. */
+  watch(conversation: ActiveConversation): void;
+}
+
+export type RetransmissionOptions = Readonly<{
+  hub: Pick<Hub, "isPaused">;
+  timers: Timers;
+  monotonicMs: () => number;
+  metrics: Pick<Metrics, "retransmissions">;
+}>;
+
+/** The floor of all retransmission timeouts: before that, there is nothing to see. */
+const LOOK_MS = 1_000;
+/** More than this is not sent again but left to the device to pull, in bytes. */
+const RESEND_MAX_BYTES = 64 * 1024;
+
+export function createRetransmission({ hub, timers, monotonicMs, metrics }: RetransmissionOptions): Retransmission {
+  /** One look at all subscribers: each is left alone, sent what it lacks, told to pull, or given up. */
+  function look(conversation: ActiveConversation) {
+    conversation.look = undefined;
+    const nowMs = monotonicMs();
+    let nextMs = Number.POSITIVE_INFINITY;
+    const exhausted: LocalSession[] = [];
+    for (const behind of conversation.subscribers.behind(conversation.log.headSeq)) {
+      const { session } = behind;
+      const dueMs = overdueAtMs(session.flow, conversation.ring.sentAtMs(behind.firstSeq) ?? 0, nowMs);
+      if (dueMs <= nowMs && !resend(conversation, behind, nowMs)) exhausted.push(session);
+      nextMs = Math.min(nextMs, dueMs > nowMs ? dueMs : Math.max(session.flow.quietUntilMs, nowMs + LOOK_MS));
+    }
+    if (Number.isFinite(nextMs)) planLook(conversation, nextMs);
+    for (const session of exhausted) session.dispatch({ kind: "unresponsive" });
+  }
+
+  /** The earliest look counts: a device that is left alone for long must not put off what others lack. */
+  function planLook(conversation: ActiveConversation, atMs: number) {
+    if (conversation.look && conversation.look.atMs <= atMs) return;
+    conversation.look?.timer[Symbol.dispose]();
+    conversation.look = { atMs, timer: timers.at(atMs, () => look(conversation)) };
+  }
+
+  /** False if the device has let too many rounds pass. */
+  function resend(
+    conversation: ActiveConversation,
+    { session, firstSeq, lastSeq }: Behind<LocalSession>,
+    nowMs: number,
+  ) {
+    const [flow, verdict] = beginRound(session.flow, nowMs);
+    session.flow = flow;
+    if (verdict === "exhausted") return false;
+    if (hub.isPaused(session)) return true; // it cannot take more; the round counts all the same
+    const frames = conversation.ring.range(firstSeq, lastSeq);
+    const bytes = frames?.reduce((sum, frame) => sum + frame.length, 0) ?? 0;
+    if (frames && bytes <= RESEND_MAX_BYTES) {
+      metrics.retransmissions.inc({ by: "frames" });
+      session.send(concat(frames));
+    } else {
+      metrics.retransmissions.inc({ by: "heads" });
+      session.dispatch({ kind: "behind", conversationIds: [conversation.id] });
+    }
+    return true;
+  }
+
+  return {
+    watch(conversation) {
+      if (conversation.subscribers.size > 0) planLook(conversation, monotonicMs() + LOOK_MS);
+    },
+  };
+}

@@ -1,0 +1,63 @@
+import assert from "node:assert/strict";
+import {
+  type AppendOutcome,
+  type AppendRow,
+  type AppendSender,
+  append,
+  type Placed,
+} from "../../services/message/append.js";
+import { appendEvent } from "../../services/message/append-event.js";
+import type { Sql } from "../../services/store/sql.js";
+import type { Transaction } from "../../services/store/store.js";
+import { type Actor, allOrders, type Race } from "./interleave.js";
+
+export type RaceStep = Actor["steps"][number];
+
+/** Who races in one world, and what has to hold when all have ended. */
+export type RaceStory = { actors: Actor[]; check: () => Promise<void> };
+
+/** Runs one world for every order of the steps of its actors. @returns how many that were. */
+export async function runEveryOrder(race: Race, build: () => Promise<RaceStory>): Promise<number> {
+  const orders = allOrders((await build()).actors.map((actor) => actor.steps.length));
+  for (const order of orders) {
+    const { actors, check } = await build();
+    const story = order.map((index) => actors[index]?.name).join(", ");
+    await race.run(actors, order).catch((cause: unknown) => assert.fail(`${story}: ${cause}`));
+    await check().catch((cause: unknown) => assert.fail(`${story}: ${cause}`));
+  }
+  return orders.length;
+}
+
+/** A transaction that holds a lock until both others wait, of three steps each, with what they hold by then. */
+export function runBehind(race: Race, hold: RaceStep, first: Actor, second: Actor): Promise<void> {
+  return race.run([transaction("holder", hold), first, second], [0, 0, 1, 1, 2, 2, 0, 1, 2]);
+}
+
+/** `work` in a transaction, in three steps. */
+export function transaction(name: string, work: RaceStep): Actor {
+  return { name, steps: [(sql) => sql`begin`, work, (sql) => sql`commit`] };
+}
+
+/** A transaction that appends one row, in two steps: the append, and its end. */
+export function appending(sender: AppendSender, message: AppendRow, end: "commit" | "rollback" = "commit", nowMs = 1) {
+  const result: { outcome: AppendOutcome | undefined } = { outcome: undefined };
+  const steps = [
+    async (sql: Sql) => {
+      await sql`begin`;
+      [result.outcome] = await append(sql, { senders: [sender], rows: [message], nowMs });
+    },
+    (sql: Sql) => sql.unsafe(end),
+  ];
+  return { name: "append", steps, result };
+}
+
+export function placedBy({ result: { outcome } }: ReturnType<typeof appending>): Placed {
+  assert.ok(outcome?.kind === "stored");
+  return outcome.placed;
+}
+
+/** An entry that says nothing, appended under the lock that the caller holds. */
+export function appendSystemEntry(tx: Transaction, conversationId: bigint) {
+  const event = { $typeName: "tidewire.v1.Event", kind: { case: undefined } } as const;
+  return appendEvent(tx, { conversationId, event, messageId: conversationId + 1n, sentAtMs: 1 });
+}
