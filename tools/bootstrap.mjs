@@ -6,7 +6,7 @@
  *   node tools/bootstrap.mjs start [options of `tidewire up`]
  *   node tools/bootstrap.mjs tidewire <command> [options]
  *   node tools/bootstrap.mjs test [part of a path]…
- *   node tools/bootstrap.mjs check | bench <scenario> | build
+ *   node tools/bootstrap.mjs check | bench <scenario> | endurance | sim | bugs | fuzz | build
  */
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -22,6 +22,10 @@ const programs = {
   test: { path: "dist/tools/verify/run-tests.js", argv: [] },
   check: { path: "dist/tools/verify/run-checks.js", argv: [] },
   bench: { path: "dist/tools/bench/bench.js", argv: [] },
+  sim: { path: "dist/test/sim/cli/sim.js", argv: [] },
+  bugs: { path: "dist/test/sim/bugs/main.js", argv: [] },
+  fuzz: { path: "dist/test/fuzz/main.js", argv: [] },
+  endurance: { path: "dist/test/endurance/main.js", argv: [] },
   build: undefined,
 };
 
@@ -33,12 +37,12 @@ const problem = findMachineProblem();
 if (problem) fail(problem);
 await ensurePackages();
 await ensureBuilt();
-if (command === "test") await ensurePostgres();
+if (["test", "endurance", "bugs"].includes(command)) await ensurePostgres();
 
 const program = programs[command];
 if (program) {
   const path = join(root, program.path);
-  if (command === "test" || command === "check" || command === "bench") process.chdir(root);
+  if (["test", "check", "bench", "endurance", "bugs"].includes(command)) process.chdir(root);
   process.setSourceMapsEnabled(true);
   process.argv = [process.execPath, path, ...program.argv, ...argv];
   await import(pathToFileURL(path).href);

@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import fc from "fast-check";
 import { ErrorCode } from "../../gen/ts/tidewire/v1/error_pb.js";
 import { TidewireError } from "../../runtime/error.js";
-import { createIdGenerator, nodeOfId, timeOfId } from "../../runtime/ids.js";
+import { createIdGenerator, lowestIdAt, nodeOfId, timeOfId } from "../../runtime/ids.js";
 import { createManualClock } from "../support/clock.js";
 
 function world({ nodeId = 7, leaseMs = Number.POSITIVE_INFINITY } = {}) {
@@ -66,6 +66,16 @@ describe("id generator", () => {
     assert.ok(ids.next() > 0n);
     clock.stepWall(Date.UTC(2094, 0) - clock.nowMs());
     assert.ok(ids.next() < 2n ** 63n);
+  });
+
+  it("mints no id below the lowest of its millisecond, and every one below that of the next", () => {
+    for (const nodeId of [0, 1023]) {
+      const { clock, ids } = world({ nodeId });
+      clock.advance(0.7);
+      const id = ids.next();
+      assert.ok(lowestIdAt(clock.nowMs()) <= id && id < lowestIdAt(clock.nowMs() + 1));
+    }
+    assert.equal(lowestIdAt(Date.UTC(1999, 0)), 0n);
   });
 
   it("refuses from the moment its lease runs out, until it is renewed", () => {

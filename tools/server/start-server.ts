@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { create } from "@bufbuild/protobuf";
 import { createRouterTransport, type Transport } from "@connectrpc/connect";
 import { startGateway } from "../../gateway/gateway.js";
@@ -11,10 +12,14 @@ import type { Logger } from "../../runtime/log.js";
 import type { Metrics } from "../../runtime/metrics.js";
 import type { Shutdown } from "../../runtime/shutdown.js";
 import { loadSigningKey } from "../../services/account/signing-key.js";
-import { createPublisher } from "../../services/push/publish.js";
+import type { LogStore } from "../../services/message/log-store.js";
+import { createLogStore } from "../../services/message/sql-log-store.js";
+import { createPublisher, type Publisher } from "../../services/push/publish.js";
 import { registerServices } from "../../services/router.js";
 import { createServices } from "../../services/services.js";
 import { openStore, type Store } from "../../services/store/store.js";
+import { summarizeMessages } from "../../services/store/summarize.js";
+import { startUpkeep } from "../../services/upkeep/upkeep.js";
 import { openDataDirectory } from "./data-directory.js";
 import { startMetricsServer } from "./metrics-server.js";
 
@@ -27,6 +32,8 @@ export type Server = Readonly<{
   /** Aborted when this process has to end: its database has died, or another process has taken over its node id. */
   lost: AbortSignal;
   connections(): number;
+  /** What gateway and fabric hold, by name, for tests that look for leaks. */
+  sizes(): Readonly<Record<string, number>>;
 }>;
 
 export type ServerDeps = Readonly<{ log: Logger; metrics: Metrics; shutdown: Shutdown; clock?: Clock }>;
@@ -56,7 +63,23 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Ser
     await openStore({ database, allowUnsafeDatabase: config.allowUnsafeDatabase, clock, log }),
   );
   const fabric = own("fabric", createMemoryFabric({ clock }));
-  const services = connectServices(config, { store, fabric, signingKey, log, metrics, clock });
+  const logs = createLogStore(store.sql);
+  const publisher = createPublisher({ fabric, logs, clock, log, metrics });
+  const services = connectServices(config, { store, logs, publisher, fabric, signingKey, log, metrics, clock });
+  // Stopped after the gateway, which raises the last delivered marks as its connections go.
+  own(
+    "upkeep",
+    startUpkeep({
+      logs,
+      fabric,
+      publisher,
+      summarize: () => summarizeMessages(store.sql),
+      owner: randomUUID(),
+      clock,
+      log,
+      metrics,
+    }),
+  );
   const gateway = own(
     "gateway",
     await startGateway(toGatewayOptions(config), { services, fabric, clock, log, metrics, unreadyBecause }),
@@ -80,11 +103,14 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Ser
     engine: store.engine,
     lost: store.lost,
     connections: () => gateway.connections,
+    sizes: () => ({ ...gateway.sizes(), fabric: fabric.size }),
   };
 }
 
 type ServiceDeps = Omit<ServerDeps, "shutdown"> & {
   store: Store;
+  logs: LogStore;
+  publisher: Publisher;
   fabric: Fabric;
   signingKey: Awaited<ReturnType<typeof loadSigningKey>>;
   clock: Clock;
@@ -92,15 +118,13 @@ type ServiceDeps = Omit<ServerDeps, "shutdown"> & {
 
 /** The services, behind a transport that stays in this process. */
 function connectServices(config: Config, deps: ServiceDeps): Transport {
-  const { store, fabric, clock, log, metrics } = deps;
-  const { sql } = store;
+  const { store, clock } = deps;
   const ids = createIdGenerator({
     nodeId: store.nodeLease.nodeId,
     clock,
     deadlineMonotonicMs: store.nodeLease.deadlineMonotonicMs,
   });
-  const publisher = createPublisher({ fabric, sql, clock, log, metrics });
-  const services = createServices({ ...deps, ids, publisher, settings: toServiceSettings(config) });
+  const services = createServices({ ...deps, ids, settings: toServiceSettings(config) });
   return createRouterTransport((router) => registerServices(router, services), {
     transport: { useBinaryFormat: true } as object,
   });
