@@ -1,25 +1,31 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { runAckCost } from "../../tools/bench/ack-cost.js";
 import { runGroup } from "../../tools/bench/group.js";
 import { describeMachine } from "../../tools/bench/machine.js";
-import { parseBenchOptions } from "../../tools/bench/options.js";
+import { type BenchOptions, parseBenchOptions } from "../../tools/bench/options.js";
+import { runSlowReader } from "../../tools/bench/slow-reader.js";
 
-const machine = describeMachine();
+const deps = { machine: describeMachine(), signal: new AbortController().signal, progress() {} };
+
+function read<Scenario extends BenchOptions["scenario"]>(
+  scenario: Scenario,
+  flags: string,
+): BenchOptions & { scenario: Scenario } {
+  const command = parseBenchOptions([scenario, ...flags.split(" ")]);
+  assert.ok(command.kind === "run");
+  return command.options as BenchOptions & { scenario: Scenario };
+}
 
 describe("the benchmark of a group", () => {
   for (const engine of ["postgresql", "embedded"] as const) {
     it(`measures and verifies a small group on ${engine}`, async () => {
-      const command = parseBenchOptions(["group", "--members", "8", "--rounds", "1", "--warmup", "1"]);
-      assert.ok(command.kind === "run");
-      const outcome = await runGroup(engine, command.options, {
-        machine,
-        signal: new AbortController().signal,
-        progress() {},
-      });
+      const outcome = await runGroup(engine, read("group", "--members 8 --rounds 1 --warmup 1"), deps);
       assert.ok(outcome.kind === "measured", JSON.stringify(outcome));
       const { result } = outcome;
       assert.equal(result.rounds.length, 1);
       assert.ok(result.rounds.every(({ total_ms, raw_ms }) => total_ms > 0 && raw_ms > 0));
+      assert.ok(result.rounds.every(({ acks }) => acks >= 8));
       assert.ok(result.baseline.bytes > 8 * 100);
       assert.deepEqual(result.verified, {
         sent: 16,
@@ -33,11 +39,56 @@ describe("the benchmark of a group", () => {
     });
   }
 
+  it("verifies as strictly when nothing is acknowledged while it is measured", async () => {
+    const outcome = await runGroup("postgresql", read("group", "--members 8 --rounds 1 --warmup 1 --acks off"), deps);
+    assert.ok(outcome.kind === "measured", JSON.stringify(outcome));
+    assert.deepEqual(
+      outcome.result.rounds.map(({ acks }) => acks),
+      [0],
+    );
+    assert.equal(outcome.result.verified.delivered, 128);
+  });
+
   it("stops everything when it is interrupted", async () => {
-    const command = parseBenchOptions(["group", "--members", "8", "--rounds", "1000", "--warmup", "1"]);
-    assert.ok(command.kind === "run");
+    const options = read("group", "--members 8 --rounds 1000 --warmup 1");
     const interrupted = new AbortController();
     const progress = (line: string) => line.startsWith("warm-up") && interrupted.abort(new Error("interrupted"));
-    await assert.rejects(runGroup("postgresql", command.options, { machine, signal: interrupted.signal, progress }));
+    await assert.rejects(runGroup("postgresql", options, { ...deps, signal: interrupted.signal, progress }));
+  });
+});
+
+describe("the benchmark of acks", () => {
+  it("measures rounds with and without them in turns, and verifies all", async () => {
+    const outcome = await runAckCost("postgresql", read("acks", "--members 8 --rounds 2 --warmup 1"), deps);
+    assert.ok(outcome.kind === "measured", JSON.stringify(outcome));
+    const { rounds, median, verified } = outcome.result;
+    assert.equal(rounds.length, 2);
+    assert.ok(rounds.every(({ off, on }) => off.acks === 0 && on.acks >= 8));
+    assert.ok(median.off.server_cpu_ms > 0 && median.on.server_cpu_ms > 0);
+    assert.deepEqual([verified.sent, verified.delivered, verified.durable_rows], [40, 320, 40]);
+  });
+});
+
+describe("the benchmark of slow readers", () => {
+  it("lets some stop reading and others trickle, and verifies that all end with everything", async () => {
+    const flags = "--members 6 --slow 2 --rounds 1 --seconds 2 --rate 40";
+    const outcome = await runSlowReader("postgresql", read("slow-reader", flags), deps);
+    assert.ok(outcome.kind === "measured", JSON.stringify(outcome));
+    const { rounds, verified, histogram } = outcome.result;
+    const [round] = rounds;
+    assert.ok(round);
+    assert.deepEqual(
+      round.with.slow.map(({ manner }) => manner),
+      ["stopped", "trickle"],
+    );
+    const [stopped, trickling] = round.with.slow.map(({ behind }) => behind);
+    assert.equal(stopped, 80, "who does not read gets nothing");
+    assert.ok(trickling !== undefined && trickling < 80, `who trickles lacks ${trickling}`);
+    assert.deepEqual([round.without.deliveries, round.with.deliveries], [320, 320]);
+    assert.equal(
+      histogram.reduce((sum, bar) => sum + bar.with, 0),
+      320,
+    );
+    assert.deepEqual([verified.sent, verified.delivered, verified.durable_rows], [240, 1_440, 240]);
   });
 });

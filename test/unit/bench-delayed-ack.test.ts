@@ -60,6 +60,46 @@ describe("the delayed ack of the load generator", () => {
     assert.deepEqual(acked, [64n, 65n]);
   });
 
+  it("says nothing while it is held, and all at once when it is released", () => {
+    const { clock, acked, ack, note } = world(1);
+    note(1, 1n);
+    ack.hold();
+    note(64, 65n);
+    clock.advance(1_000);
+    assert.deepEqual(acked, []);
+    assert.equal(ack.isPending, true);
+    ack.release();
+    assert.deepEqual(acked, [65n]);
+    assert.equal(ack.isPending, false);
+    note(1, 66n);
+    clock.advance(200);
+    assert.deepEqual(acked, [65n, 66n]);
+  });
+
+  it("has nothing to say after it was held in vain", () => {
+    const { acked, ack } = world();
+    ack.hold();
+    ack.release();
+    assert.deepEqual(acked, []);
+  });
+
+  it("counts what it has sent", () => {
+    const { ack, note } = world();
+    note(64, 64n);
+    note(1, 65n);
+    assert.equal(ack.sent, 1);
+  });
+
+  it("does not depend on the memory in which a push arrived", () => {
+    const { acked, ack } = world();
+    const push = toPush(7n);
+    ack.note(1, push);
+    push.fill(0);
+    ack.hold();
+    ack.release();
+    assert.deepEqual(acked, [7n]);
+  });
+
   it("leaves no timer behind", () => {
     const { clock, ack, note } = world();
     note(1, 1n);

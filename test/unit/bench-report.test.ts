@@ -1,9 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { ErrorCode } from "../../gen/ts/tidewire/v1/error_pb.js";
-import { TidewireError } from "../../runtime/error.js";
 import { type CpuProfile, selfTimes } from "../../tools/bench/cpu-profile.js";
-import { parseBenchOptions } from "../../tools/bench/options.js";
 import { toReport } from "../../tools/bench/report.js";
 import type { BenchResult, RoundResult } from "../../tools/bench/result.js";
 import { median, quantiles } from "../../tools/bench/statistics.js";
@@ -21,6 +18,7 @@ function round(totalMs: number, rawMs: number, changes: Partial<RoundResult> = {
     ack_p50_ms: totalMs / 2,
     ack_p99_ms: totalMs,
     ack_max_ms: totalMs,
+    acks: 4,
     server_cpu_ms: 10,
     generator_cpu_ms: 20,
     generator_busy_share: 0.5,
@@ -71,7 +69,15 @@ describe("the summary of a benchmark", () => {
 describe("the report of a benchmark", () => {
   const result: BenchResult = {
     scenario: "group",
-    settings: { database: "embedded", members: 3, rounds: 1, warmup_rounds: 2, text_bytes: 100, raised_limits: {} },
+    settings: {
+      database: "embedded",
+      members: 3,
+      rounds: 1,
+      warmup_rounds: 2,
+      acks: "on",
+      text_bytes: 100,
+      raised_limits: {},
+    },
     machine: { cpu: "abacus", cores: 2, memory_bytes: 2 ** 31, system: "Linux 6", load_before: 0.1 },
     versions: {
       tidewire: "0.1.0",
@@ -94,6 +100,12 @@ describe("the report of a benchmark", () => {
     assert.match(report, /^ {2}median +100\.0 +20\.0 +0\.20/m);
   });
 
+  it("says so if nothing was acknowledged", () => {
+    assert.doesNotMatch(toReport(result), /without acknowledgements/);
+    const settings = { ...result.settings, acks: "off" } as const;
+    assert.match(toReport({ ...result, settings }), /at once, without acknowledgements/);
+  });
+
   it("says so if others were at work on the machine", () => {
     assert.doesNotMatch(toReport(result), /others were at work/);
     assert.match(toReport({ ...result, machine: { ...result.machine, load_before: 1.1 } }), /others were at work/);
@@ -102,60 +114,6 @@ describe("the report of a benchmark", () => {
   it("can be written as JSON", () => {
     assert.deepEqual(JSON.parse(JSON.stringify(result)), result);
   });
-});
-
-describe("the command line of the benchmark", () => {
-  it("has defaults", () => {
-    assert.deepEqual(parseBenchOptions(["group"]), {
-      kind: "run",
-      options: {
-        scenario: "group",
-        members: 500,
-        rounds: 5,
-        warmupRounds: 10,
-        engines: ["postgresql", "embedded"],
-        jsonFile: undefined,
-        profileDirectory: undefined,
-      },
-    });
-  });
-
-  it("reads every option", () => {
-    const argv = "group --members 20 --rounds 7 --warmup 1 --database embedded --json a.json --profile p".split(" ");
-    const command = parseBenchOptions(argv);
-    assert.ok(command.kind === "run");
-    const { members, rounds, warmupRounds, engines, jsonFile, profileDirectory } = command.options;
-    assert.deepEqual(
-      [members, rounds, warmupRounds, engines, jsonFile, profileDirectory],
-      [20, 7, 1, ["embedded"], "a.json", "p"],
-    );
-  });
-
-  it("shows help before it looks at anything else", () => {
-    assert.deepEqual(parseBenchOptions(["--help"]), { kind: "help" });
-    assert.deepEqual(parseBenchOptions(["nonsense", "-h"]), { kind: "help" });
-  });
-
-  const mistakes: Record<string, RegExp> = {
-    "": /name a scenario/,
-    crowd: /no scenario "crowd"/,
-    "group group": /one scenario at a time/,
-    "group --members 1": /--members takes a whole number from 2 to 2000, not "1"/,
-    "group --members 2.5": /"2.5"/,
-    "group --rounds -1": /--rounds/,
-    "group --rounds=": /--rounds takes .* not ""/,
-    "group --database embeded": /did you mean embedded\?/,
-    "group --turbo": /--turbo/,
-  };
-  for (const [argv, message] of Object.entries(mistakes)) {
-    it(`explains what is wrong with "${argv}"`, () => {
-      assert.throws(
-        () => parseBenchOptions(argv.split(" ").filter((word) => word !== "")),
-        (error) =>
-          error instanceof TidewireError && error.code === ErrorCode.INVALID_ARGUMENT && message.test(error.message),
-      );
-    });
-  }
 });
 
 describe("the summary of a CPU profile", () => {

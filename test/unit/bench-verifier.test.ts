@@ -157,6 +157,7 @@ describe("the verifier of a benchmark", () => {
       case: "upAck",
       value: { clientId: 1n, outcome: { case: "refused", value: ErrorCode.NOT_A_MEMBER } },
     },
+    "told that it is behind": { case: "headsPage", value: {} },
     BUSY: { case: "error", value: { code: ErrorCode.BUSY } },
     "sent away": { case: "goaway", value: {} },
   };

@@ -1,13 +1,19 @@
 import { writeFile } from "node:fs/promises";
 import { extname, join } from "node:path";
 import { ErrorCode } from "../../gen/ts/tidewire/v1/error_pb.js";
-import { TidewireError } from "../../runtime/error.js";
+import { TidewireError, unreachable } from "../../runtime/error.js";
+import { runAckCost } from "./ack-cost.js";
+import { toAckCostReport } from "./ack-cost-report.js";
 import { summarizeProfiles } from "./cpu-profile.js";
-import { type GroupOutcome, runGroup } from "./group.js";
+import type { Window } from "./generator-calls.js";
+import { runGroup } from "./group.js";
 import { describeMachine } from "./machine.js";
 import { type BenchOptions, benchHelp, type Engine, parseBenchOptions } from "./options.js";
+import type { Outcome } from "./outcome.js";
 import { toReport, toVerification } from "./report.js";
-import type { BenchResult } from "./result.js";
+import { runSlowReader } from "./slow-reader.js";
+import { toSlowReaderReport } from "./slow-reader-report.js";
+import type { StageDeps } from "./stage.js";
 
 /** Returns an exit code: 1 if a message was not as it should be, or if the benchmark could not run. */
 async function main(argv: readonly string[], signal: AbortSignal): Promise<number> {
@@ -17,13 +23,34 @@ async function main(argv: readonly string[], signal: AbortSignal): Promise<numbe
   const machine = describeMachine();
   let code = 0;
   for (const engine of options.engines) {
-    const outcome = await runGroup(engine, options, { machine, signal, progress });
-    code = Math.max(code, await tell(outcome, engine, options));
+    code = Math.max(code, await runScenario(engine, options, { machine, signal, progress }));
   }
   return code;
 }
 
-async function tell(outcome: GroupOutcome, engine: Engine, options: BenchOptions): Promise<number> {
+async function runScenario(engine: Engine, options: BenchOptions, deps: StageDeps): Promise<number> {
+  switch (options.scenario) {
+    case "group": {
+      const outcome = await runGroup(engine, options, deps);
+      const code = await tell(outcome, toReport, engine, options);
+      if (outcome.kind === "measured") await printProfiles(options.profileDirectory, outcome.windows);
+      return code;
+    }
+    case "acks":
+      return tell(await runAckCost(engine, options, deps), toAckCostReport, engine, options);
+    case "slow-reader":
+      return tell(await runSlowReader(engine, options, deps), toSlowReaderReport, engine, options);
+    default:
+      return unreachable(options);
+  }
+}
+
+async function tell<Result>(
+  outcome: Outcome<Result>,
+  toText: (result: Result) => string,
+  engine: Engine,
+  options: BenchOptions,
+): Promise<number> {
   if (outcome.kind === "flawed") {
     const problems = outcome.problems.map((problem) => `  ${problem}`);
     return print(
@@ -33,14 +60,14 @@ async function tell(outcome: GroupOutcome, engine: Engine, options: BenchOptions
       1,
     );
   }
-  print(`\n${toReport(outcome.result)}\n`);
+  print(`\n${toText(outcome.result)}\n`);
   if (options.jsonFile !== undefined) await writeJson(jsonFileOf(options.jsonFile, engine, options), outcome.result);
-  if (options.profileDirectory !== undefined) {
-    for (const name of ["server", "generator"]) {
-      print(await summarizeProfiles(join(options.profileDirectory, name), outcome.windows));
-    }
-  }
   return 0;
+}
+
+async function printProfiles(directory: string | undefined, windows: readonly Window[]): Promise<void> {
+  if (directory === undefined) return;
+  for (const name of ["server", "generator"]) print(await summarizeProfiles(join(directory, name), windows));
 }
 
 /** One result a file: with two databases, each file is named after its own. */
@@ -50,7 +77,7 @@ function jsonFileOf(file: string, engine: Engine, { engines }: BenchOptions): st
   return `${file.slice(0, file.length - ending.length)}.${engine}${ending}`;
 }
 
-async function writeJson(file: string, result: BenchResult): Promise<void> {
+async function writeJson(file: string, result: unknown): Promise<void> {
   try {
     await writeFile(file, `${JSON.stringify(result, undefined, 2)}\n`);
     progress(`wrote ${file}`);

@@ -30,6 +30,15 @@ export function readMessageRows(sql: Queryable, conversationId: bigint, firstSeq
     order by seq`;
 }
 
+/** The members whose device has not acknowledged all up to `headSeq` as far as the database knows, in words. */
+export async function findUnacknowledged(sql: Queryable, conversationId: bigint, headSeq: bigint): Promise<string[]> {
+  const members = await sql<{ userId: bigint; seq: bigint }[]>`
+    select user_id as "userId", delivered_seq as seq
+    from member where conversation_id = ${conversationId} and delivered_seq <> ${headSeq}
+    order by user_id limit ${problemsMax}`;
+  return members.map(({ userId, seq }) => `the delivered mark of user ${userId} is ${seq}, not ${headSeq}`);
+}
+
 /** Compares the log that members saw, by seq, with the one in the database. Pure. */
 export function verifyRows(log: readonly Logged[], rows: readonly MessageRow[]): RowsVerdict {
   const problems: string[] = [];

@@ -1,7 +1,8 @@
 import { sleep, systemClock } from "../../runtime/clock.js";
-import { watchBusyness } from "./busyness.js";
+import { type Busyness, watchBusyness } from "./busyness.js";
 import { type Countdown, createCountdown } from "./countdown.js";
-import type { Credentials, JoinRequest, RoundReport, RoundRequest } from "./generator-calls.js";
+import type { Acks, Credentials, JoinRequest, RoundReport, RoundRequest } from "./generator-calls.js";
+import { loginsMax, mapBounded } from "./map-bounded.js";
 import { type Member, openMember, type TimedFrame } from "./member.js";
 import { quantiles, type Weighted } from "./statistics.js";
 import { type Heard, verifyRound } from "./verifier.js";
@@ -9,15 +10,19 @@ import { messageOf, type Sent, textBytes } from "./workload.js";
 
 /** The group's members, and the rounds in which all of them send. */
 export interface GroupLoad extends Disposable {
-  runRound(request: RoundRequest): Promise<RoundReport>;
+  runRound(request: RoundRequest): Promise<void>;
+  /** @throws Error if no round has been run since the last report. */
+  reportRound(): Promise<RoundReport>;
 }
 
-/** Logins under way at a time: below what a gateway allows one address, so that its limits need not be raised. */
-const loginsMax = 16;
 /** How long a round may take before what is missing counts as lost, in milliseconds. */
 const roundTimeoutMs = 30_000;
-/** After the last delivery: until delayed acks have gone out and the server is at rest again, in milliseconds. */
-const quietMs = 400;
+/**
+ * After the last delivery: until delayed acks have gone out, in milliseconds. With acks or without, so that rounds can be
+ * compared; with a round before it well below the second after which the server sends again what is not acknowledged.
+ */
+const quietMs = 250;
+const pollMs = 10;
 /** What a push takes besides its text, at most, in bytes. */
 const pushOverheadBytes = 156;
 
@@ -34,22 +39,34 @@ export async function openGroupLoad({ port, conversationId, credentials }: JoinR
     return { userId, member: await openMember({ ...credential, port, conversationId, inboxBytes, delivered, lost }) };
   };
   const online = await mapBounded(credentials, loginsMax, open);
+  let played: Played | undefined;
 
   return {
-    async runRound({ round, firstSeq }) {
+    async runRound({ round, firstSeq, acks }) {
       const sent = online.map(({ userId, member }) => messageOf(round, userId, member.device));
       online.forEach(({ member }, index) => {
         const own = sent[index];
         if (own) member.prepare(own);
+        if (acks === "off") member.acks.hold();
       });
+      const acksBefore = countAcks(online);
       pending = createCountdown(size * size, { clock: systemClock, timeoutMs: roundTimeoutMs });
       const busyness = watchBusyness();
       const startMs = performance.now();
       for (const { member } of online) member.send();
       const outcome = await pending.done;
       const used = busyness();
-      await sleep(systemClock, outcome === "complete" ? quietMs : 0);
-      return { ...report(online, { conversationId, firstSeq, sent }, startMs), busyness: used };
+      if (outcome === "complete") await comeToRest(online, acks);
+      const work = { conversationId, firstSeq, sent };
+      played = { work, startMs, outcome, busyness: used, acks: countAcks(online) - acksBefore };
+    },
+    async reportRound() {
+      if (!played) throw new Error("no round has been run");
+      const { work, startMs, outcome, busyness, acks } = played;
+      played = undefined;
+      for (const { member } of online) member.acks.release();
+      if (outcome === "complete") await letRead(online);
+      return { ...report(online, work, startMs), busyness, acks };
     },
     [Symbol.dispose]() {
       for (const { member } of online) member[Symbol.dispose]();
@@ -57,10 +74,37 @@ export async function openGroupLoad({ port, conversationId, credentials }: JoinR
   };
 }
 
+/** A round that nobody has looked at yet. */
+type Played = Readonly<{
+  work: RoundWork;
+  startMs: number;
+  outcome: "complete" | "overdue";
+  busyness: Busyness;
+  acks: number;
+}>;
+
+function countAcks(online: readonly Online[]): number {
+  return online.reduce((sum, { member }) => sum + member.acks.sent, 0);
+}
+
+async function comeToRest(online: readonly Online[], acks: Acks): Promise<void> {
+  await sleep(systemClock, quietMs);
+  while (acks === "on" && online.some(({ member }) => member.acks.isPending)) await sleep(systemClock, pollMs);
+  await letRead(online);
+}
+
+/**
+ * Until the server has read all that was sent to it. One heartbeat tells: the kernel lists sockets in the order in which they
+ * became readable, so what others sent before it is read before it. One from each would cost as much as what is measured.
+ */
+async function letRead([first]: readonly Online[]): Promise<void> {
+  await first?.member.heartbeat();
+}
+
 type RoundWork = Readonly<{ conversationId: bigint; firstSeq: bigint; sent: readonly Sent[] }>;
 
 /** The clock has stopped: now there is time to look at what arrived. */
-function report(online: readonly Online[], work: RoundWork, startMs: number): Omit<RoundReport, "busyness"> {
+function report(online: readonly Online[], work: RoundWork, startMs: number): Omit<RoundReport, "busyness" | "acks"> {
   const deliveries = online.flatMap(({ member }) => member.deliveries());
   const acks: Weighted[] = [];
   const verdict = verifyRound(work, hear(online, work.sent, acks));
@@ -101,19 +145,4 @@ function settles({ frame: { frame } }: TimedFrame, own: Sent): boolean {
 /** From this process's clock to the one that all processes of the machine share. */
 function toMachineUs(ms: number): number {
   return Number(process.hrtime.bigint() / 1000n) + (ms - performance.now()) * 1000;
-}
-
-/** As `Promise.all(items.map(work))`, but with at most `max` under way at a time. */
-async function mapBounded<Item, Result>(
-  items: readonly Item[],
-  max: number,
-  work: (item: Item) => Promise<Result>,
-): Promise<Result[]> {
-  const results: Result[] = [];
-  const entries = items.entries();
-  const worker = async () => {
-    for (const [index, item] of entries) results[index] = await work(item);
-  };
-  await Promise.all(Array.from({ length: max }, worker));
-  return results;
 }

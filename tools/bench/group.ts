@@ -1,156 +1,87 @@
-import { join } from "node:path";
-import { type BenchDatabase, createDatabase } from "./database.js";
-import { readMessageRows, verifyRows } from "./durable-rows.js";
-import type { GeneratorCalls, RoundReport, Window } from "./generator-calls.js";
-import { describeVersions, type Machine, versionOf } from "./machine.js";
-import type { BenchOptions, Engine } from "./options.js";
-import { createGroup, createPopulation, type Population, type PreparedGroup } from "./prepare.js";
+import type { GeneratorCalls, RoundReport } from "./generator-calls.js";
+import { describeVersions } from "./machine.js";
+import type { Engine, GroupOptions } from "./options.js";
+import type { Outcome } from "./outcome.js";
 import { forkHelper } from "./processes.js";
 import type { RawServerCalls } from "./raw-server-calls.js";
-import type { BenchResult, RoundResult, Verified } from "./result.js";
-import { type ServerUnderTest, startServerUnderTest } from "./server-under-test.js";
+import type { BenchResult, RoundResult } from "./result.js";
+import { addUp, type CpuMs, logOf, measureRound } from "./rounds.js";
+import { playOnStage, type Stage, type StageDeps } from "./stage.js";
 import { summarize } from "./summary.js";
 import { isFlawless, type Verdict } from "./verifier.js";
 import { type Logged, textBytes } from "./workload.js";
-
-/** What a run comes to. If one message is not as it should be, there is no other result. */
-export type GroupOutcome =
-  | { kind: "measured"; result: BenchResult; windows: readonly Window[] }
-  | { kind: "flawed"; verified: Verified; problems: readonly string[] };
-
-export type GroupDeps = Readonly<{
-  /** As it was before the benchmark began. */
-  machine: Machine;
-  /** Stops everything; the run then rejects. */
-  signal: AbortSignal;
-  /** Takes a line for people. */
-  progress(line: string): void;
-}>;
-
-type MeasuredRound = Readonly<{ report: RoundReport; result: RoundResult }>;
-type Rounds = Readonly<{ measured: readonly MeasuredRound[]; verdicts: readonly Verdict[] }>;
 
 /**
  * All members of a group, online, send one message each at once, again and again. Beside each round, raw uWebSockets
  * publishes the very bytes that the round delivered.
  * @throws Error if a part does not start, or ends early.
  */
-export async function runGroup(engine: Engine, options: BenchOptions, deps: GroupDeps): Promise<GroupOutcome> {
-  deps.progress(`${engine}: making ${options.members} users`);
-  await using database = await createDatabase(engine);
-  const { population, version } = await populate(database, options.members);
-  const { group, rounds } = await runServer(database, population, options, deps);
-  deps.progress("reading the database back");
-  const rows = await verifyDatabase(database, group, rounds.verdicts);
-  const verified = { ...addUp(rounds.verdicts), durable_rows: rows.durableRows };
-  const problems = [...rounds.verdicts.flatMap((verdict) => verdict.problems), ...rows.problems];
-  if (problems.length > 0 || !rounds.verdicts.every(isFlawless) || rows.durableRows !== verified.sent) {
-    return { kind: "flawed", verified, problems };
-  }
-  const settings = {
-    database: engine,
-    members: options.members,
-    rounds: options.rounds,
-    warmup_rounds: options.warmupRounds,
-    text_bytes: textBytes,
-    raised_limits: {},
-  };
-  const measured = rounds.measured.slice(options.warmupRounds);
+export async function runGroup(engine: Engine, options: GroupOptions, deps: StageDeps): Promise<Outcome<BenchResult>> {
+  const { warmupRounds } = options;
+  const played = await playOnStage(engine, options, deps, (stage) => play(stage, options, deps));
+  const { measured, verdicts } = played.result;
+  const { kind, verified, problems } = addUp(verdicts, played);
+  if (kind === "flawed") return { kind, verified, problems };
+  const counted = measured.slice(warmupRounds);
   const result: BenchResult = {
     scenario: "group",
-    settings,
+    settings: {
+      database: engine,
+      members: options.members,
+      rounds: options.rounds,
+      warmup_rounds: warmupRounds,
+      acks: options.acks,
+      text_bytes: textBytes,
+      raised_limits: {},
+    },
     machine: deps.machine,
-    versions: describeVersions(version),
+    versions: describeVersions(played.database),
     ...summarize(
-      measured.map((round) => round.result),
-      measured.at(-1)?.report.messages ?? [],
+      counted.map(({ result }) => result),
+      counted.at(-1)?.report.messages ?? [],
     ),
     verified,
   };
-  return { kind: "measured", result, windows: measured.map(({ report }) => report.window) };
+  return { kind: "measured", result, windows: counted.map(({ report }) => report.window) };
 }
 
-/** Before the server runs: the embedded database belongs to one process at a time. */
-async function populate(
-  database: BenchDatabase,
-  members: number,
-): Promise<{ population: Population; version: string }> {
-  await using store = await database.open();
-  const population = await createPopulation(store, members);
-  const [server] = await store.sql<{ version: string }[]>`select current_setting('server_version') as version`;
-  const embedded = database.engine === "embedded" ? ` in PGlite ${versionOf("@electric-sql/pglite")}` : "";
-  return { population, version: `PostgreSQL ${server?.version}${embedded}` };
-}
+type PlayedRound = Readonly<{ report: RoundReport; result: RoundResult }>;
+type Rounds = { measured: readonly PlayedRound[]; verdicts: readonly Verdict[]; log: readonly Logged[] };
 
-async function runServer(
-  database: BenchDatabase,
-  { tokenKey, credentials }: Population,
-  options: BenchOptions,
-  deps: GroupDeps,
-): Promise<{ group: PreparedGroup; rounds: Rounds }> {
-  const { signal, progress } = deps;
-  const profile = (name: string) => options.profileDirectory && join(options.profileDirectory, name);
-  const env = { ...database.env, TIDEWIRE_TOKEN_KEY: tokenKey };
-  await using server = await startServerUnderTest({ env, signal, profileDirectory: profile("server") });
-  progress(`creating the group and logging in ${options.members} members`);
-  const group = await createGroup(server.port, credentials);
-  await using generator = forkHelper<GeneratorCalls>("./generator.js", {
-    signal,
-    profileDirectory: profile("generator"),
+/** Ends with the first round that is not flawless. */
+async function play(stage: Stage, options: GroupOptions, { progress }: StageDeps): Promise<Rounds> {
+  const { group, server, credentials } = stage;
+  await using generator = forkHelper<GeneratorCalls>("./generator.js", stage.processOptions("generator"));
+  await using raw = forkHelper<RawServerCalls>("./raw-server.js", {
+    ...stage.processOptions("raw"),
+    profileDirectory: undefined,
   });
-  await using raw = forkHelper<RawServerCalls>("./raw-server.js", { signal, profileDirectory: undefined });
   await generator.call("join", { port: server.port, conversationId: group.conversationId, credentials });
   const port = await raw.call("listen", undefined);
   await generator.call("subscribeRaw", { port, subscribers: options.members, bytes: options.members * 300 });
-  const rounds = await runRounds({ generator, raw, server, database, group }, options, progress);
-  await generator.call("leave", undefined);
-  return { group, rounds };
-}
-
-type Stage = Readonly<{
-  generator: ReturnType<typeof forkHelper<GeneratorCalls>>;
-  raw: ReturnType<typeof forkHelper<RawServerCalls>>;
-  server: ServerUnderTest;
-  database: BenchDatabase;
-  group: PreparedGroup;
-}>;
-
-/** Ends with the first round that is not flawless. */
-async function runRounds(stage: Stage, options: BenchOptions, progress: (line: string) => void): Promise<Rounds> {
-  const measured: MeasuredRound[] = [];
+  const measured: PlayedRound[] = [];
   const verdicts: Verdict[] = [];
   for (let round = 1; round <= options.warmupRounds + options.rounds; round++) {
-    const firstSeq = stage.group.headSeq + 1n + BigInt((round - 1) * options.members);
-    const used = await watchCpu(stage);
-    const report = await stage.generator.call("runRound", { round, firstSeq });
-    const cpu = await used();
+    const firstSeq = group.headSeq + 1n + BigInt((round - 1) * options.members);
+    const { report, cpu } = await measureRound(stage, generator, { round, firstSeq, acks: options.acks });
     verdicts.push(report.verdict);
     if (!isFlawless(report.verdict)) break;
     const { messages } = report;
-    await stage.raw.call("load", { messages });
-    const raw = await stage.generator.call("runRawRound", { messages });
-    const result = toRoundResult(report, raw.totalMs, cpu);
+    await raw.call("load", { messages });
+    const { totalMs } = await generator.call("runRawRound", { messages });
+    const result = toRoundResult(report, totalMs, cpu);
     measured.push({ report, result });
-    const name =
-      round <= options.warmupRounds ? `warm-up ${round}` : `round ${round - options.warmupRounds} of ${options.rounds}`;
-    progress(`${name}: ${result.total_ms.toFixed(1)} ms, raw ${result.raw_ms.toFixed(1)} ms`);
+    progress(`${nameOf(round, options)}: ${result.total_ms.toFixed(1)} ms, raw ${result.raw_ms.toFixed(1)} ms`);
   }
-  return { measured, verdicts };
+  await generator.call("leave", undefined);
+  return { measured, verdicts, log: logOf(verdicts) };
 }
 
-type CpuMs = Readonly<{ server: number | undefined; database: number | undefined }>;
-
-async function watchCpu({ server, database }: Stage): Promise<() => Promise<CpuMs>> {
-  const databaseUsed = await database.watchCpu();
-  const before = server.cpuMs();
-  return async () => {
-    const after = server.cpuMs();
-    const used = after === undefined || before === undefined ? undefined : after - before;
-    return { server: used, database: await databaseUsed() };
-  };
+function nameOf(round: number, { warmupRounds, rounds }: GroupOptions): string {
+  return round <= warmupRounds ? `warm-up ${round}` : `round ${round - warmupRounds} of ${rounds}`;
 }
 
-function toRoundResult({ totalMs, deliver, ack, busyness }: RoundReport, rawMs: number, cpu: CpuMs): RoundResult {
+function toRoundResult({ totalMs, deliver, ack, busyness, acks }: RoundReport, rawMs: number, cpu: CpuMs): RoundResult {
   return {
     total_ms: totalMs,
     raw_ms: rawMs,
@@ -162,29 +93,10 @@ function toRoundResult({ totalMs, deliver, ack, busyness }: RoundReport, rawMs: 
     ack_p50_ms: ack.p50,
     ack_p99_ms: ack.p99,
     ack_max_ms: ack.max,
+    acks,
     ...(cpu.server === undefined ? {} : { server_cpu_ms: cpu.server }),
     ...(cpu.database === undefined ? {} : { database_cpu_ms: cpu.database }),
     generator_cpu_ms: busyness.cpuMs,
     generator_busy_share: busyness.busyShare,
-  };
-}
-
-/** After the server has stopped: what is in the database now is what survives. */
-async function verifyDatabase(database: BenchDatabase, group: PreparedGroup, verdicts: readonly Verdict[]) {
-  await using store = await database.open();
-  const rows = await readMessageRows(store.sql, group.conversationId, group.headSeq + 1n);
-  const log: Logged[] = verdicts.flatMap((verdict) => verdict.log);
-  return verifyRows(log, rows);
-}
-
-function addUp(verdicts: readonly Verdict[]): Omit<Verified, "durable_rows"> {
-  const sum = (name: keyof Verified & keyof Verdict) => verdicts.reduce((total, verdict) => total + verdict[name], 0);
-  return {
-    sent: sum("sent"),
-    acked: sum("acked"),
-    delivered: sum("delivered"),
-    lost: sum("lost"),
-    duplicated: sum("duplicated"),
-    reordered: sum("reordered"),
   };
 }

@@ -104,7 +104,7 @@ export function openLeanSocket(options: LeanSocketOptions): Promise<LeanSocket> 
   });
 }
 
-const opcodes = { binary: 0x82, pong: 0x8a } as const;
+const opcodes = { binary: 0x82, close: 0x88, pong: 0x8a } as const;
 
 /**
  * A message of a client, masked as it has to be, with the mask 0: a constant mask is allowed to nobody who talks through

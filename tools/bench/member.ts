@@ -1,9 +1,16 @@
 import { create } from "@bufbuild/protobuf";
 import { decodeServerFrames, encodeFrame } from "../../clients/typescript/src/frames.js";
 import { ContentSchema } from "../../gen/ts/tidewire/v1/content_pb.js";
-import { ErrorCode } from "../../gen/ts/tidewire/v1/error_pb.js";
-import { AckSchema, LoginSchema, type ServerFrame, UpMsgSchema } from "../../gen/ts/tidewire/v1/frame_pb.js";
+import {
+  AckSchema,
+  HeartbeatSchema,
+  LoginSchema,
+  LogoutSchema,
+  type ServerFrame,
+  UpMsgSchema,
+} from "../../gen/ts/tidewire/v1/frame_pb.js";
 import { systemClock } from "../../runtime/clock.js";
+import { createGreeting, createHeartbeats, type Heartbeats } from "./answers.js";
 import { createDelayedAck, type DelayedAck } from "./delayed-ack.js";
 import type { Arrival } from "./inbox.js";
 import { type LeanSocket, openLeanSocket, toClientMessage } from "./lean-socket.js";
@@ -15,13 +22,23 @@ import type { Sent } from "./workload.js";
 export interface Member extends Disposable {
   /** Its device's number. */
   readonly device: number;
+  readonly acks: Pick<DelayedAck, "hold" | "release" | "isPending" | "sent">;
   /** Forgets what it was told so far, and encodes what `send` will send. */
   prepare(sent: Sent): void;
   send(): void;
+  /**
+   * Resolves when the server has answered a heartbeat that leaves now.
+   * @throws Error if the connection is lost first.
+   */
+  heartbeat(): Promise<void>;
+  /** Takes its leave: ends the session, or only the connection. The server closes, which `lost` reports. */
+  leave(how: "logout" | "close"): void;
   /** When pushes arrived since `prepare`, and how many at a time. */
   deliveries(): Weighted[];
   /** What it was told since `prepare`, decoded, with the time of arrival. */
   frames(): TimedFrame[];
+  /** As `frames`, and forgets them. */
+  takeFrames(): TimedFrame[];
   /** The WebSocket messages since `prepare` that hold pushes and nothing else. Copies. */
   pushMessages(): Uint8Array[];
 }
@@ -48,6 +65,7 @@ const host = "127.0.0.1";
  */
 export async function openMember(options: MemberOptions): Promise<Member> {
   const greeting = createGreeting();
+  const heartbeats = createHeartbeats();
   let acks: DelayedAck | undefined;
 
   function received(messages: readonly Arrival[]) {
@@ -55,7 +73,9 @@ export async function openMember(options: MemberOptions): Promise<Member> {
     let count = 0;
     let newest: Uint8Array | undefined;
     for (const message of messages) {
-      const { pushes, lastPush } = findPushes(socket.inbox.payloadOf(message));
+      const payload = socket.inbox.payloadOf(message);
+      const { pushes, others, lastPush } = findPushes(payload);
+      if (others > 0) heartbeats.read(payload);
       count += pushes;
       newest = lastPush ?? newest;
     }
@@ -66,6 +86,7 @@ export async function openMember(options: MemberOptions): Promise<Member> {
 
   function lost(reason: string) {
     greeting.fail(reason);
+    heartbeats.fail(reason);
     options.lost(reason);
   }
 
@@ -87,28 +108,46 @@ export async function openMember(options: MemberOptions): Promise<Member> {
     delayMs: ackDelayMs,
     send: (seq) => socket.write(toClientMessage(encodeFrame(toAck(conversationId, seq)))),
   });
-  return createMember(socket, { device, conversationId, acks });
+  return createMember(socket, { device, conversationId, acks, heartbeats });
 }
 
-function createMember(
-  socket: LeanSocket,
-  { device, conversationId, acks }: { device: number; conversationId: bigint; acks: DelayedAck },
-): Member {
+type Parts = Readonly<{
+  device: number;
+  conversationId: bigint;
+  acks: DelayedAck;
+  heartbeats: Heartbeats;
+}>;
+
+function createMember(socket: LeanSocket, { device, conversationId, acks, heartbeats }: Parts): Member {
   const { inbox } = socket;
   let message: Uint8Array = new Uint8Array();
+  const frames = () =>
+    inbox.arrivals.flatMap((arrival) =>
+      decodeServerFrames(inbox.payloadOf(arrival)).map((frame) => ({ frame, atMs: arrival.atMs })),
+    );
   return {
     device,
+    acks,
     prepare(sent) {
       inbox.clear();
       message = toClientMessage(encodeFrame(toUpMsg(conversationId, sent)));
     },
     send: () => socket.write(message),
+    heartbeat() {
+      const answered = heartbeats.next();
+      socket.write(toClientMessage(encodeFrame({ case: "heartbeat", value: create(HeartbeatSchema) })));
+      return answered;
+    },
+    leave: (how) =>
+      socket.write(how === "logout" ? toClientMessage(encodeFrame(logout)) : toClientMessage(normal, "close")),
     deliveries: () =>
       inbox.arrivals.map((arrival) => ({ value: arrival.atMs, count: findPushes(inbox.payloadOf(arrival)).pushes })),
-    frames: () =>
-      inbox.arrivals.flatMap((arrival) =>
-        decodeServerFrames(inbox.payloadOf(arrival)).map((frame) => ({ frame, atMs: arrival.atMs })),
-      ),
+    frames,
+    takeFrames() {
+      const taken = frames();
+      inbox.clear();
+      return taken;
+    },
     pushMessages: () =>
       inbox.arrivals
         .map((arrival) => inbox.payloadOf(arrival))
@@ -121,27 +160,9 @@ function createMember(
   };
 }
 
-type Greeted = Readonly<{ device: number; ackDelayMs: number }>;
-
-/** Waits for the answer to the login. */
-function createGreeting() {
-  let resolve: (greeted: Greeted) => void = () => {};
-  let reject: (error: Error) => void = () => {};
-  const done = new Promise<Greeted>((...settle) => {
-    [resolve, reject] = settle;
-  });
-  done.catch(() => {}); // a connection that is lost later has nobody waiting here
-  return {
-    done,
-    fail: (reason: string) => reject(new Error(reason)),
-    read(frames: readonly ServerFrame[]) {
-      for (const { frame } of frames) {
-        if (frame.case === "loginOk") resolve(frame.value);
-        if (frame.case === "error") reject(new Error(`${ErrorCode[frame.value.code]}: ${frame.value.advice}`));
-      }
-    },
-  };
-}
+const logout = { case: "logout", value: create(LogoutSchema) } as const;
+/** The payload of a close frame: 1000. */
+const normal = Uint8Array.of(0x03, 0xe8);
 
 function holdsOnlyPushes(message: Uint8Array): boolean {
   return findPushes(message).others === 0;

@@ -1,30 +1,42 @@
 import type { BenchResult, RoundResult, Verified } from "./result.js";
+import { toRange, toTable } from "./table.js";
 
 /** The result as a table for people, with everything that is needed to judge it. */
 export function toReport(result: BenchResult): string {
   const { settings, machine, versions, rounds, median, baseline, ratio, verified } = result;
-  const gib = (machine.memory_bytes / 2 ** 30).toFixed(0);
   const totals = rounds.map(({ total_ms }) => total_ms);
+  const acks = settings.acks === "off" ? ", without acknowledgements" : "";
   const lines = [
-    `${result.scenario}: ${settings.members} members online, each sends one message of ${settings.text_bytes} bytes at once; ${versions.database}`,
-    `  ${machine.cores} × ${machine.cpu}, ${gib} GiB, ${machine.system}, load before ${machine.load_before.toFixed(1)}`,
-    `  Tidewire ${versions.tidewire} (${versions.commit}), Node ${versions.node}, uWebSockets ${versions.uwebsockets}, protobuf-es ${versions.protobuf_es}`,
+    `${result.scenario}: ${settings.members} members online, each sends one message of ${settings.text_bytes} bytes at once${acks}; ${versions.database}`,
+    ...toCircumstances(result),
     `  limits raised for the benchmark: ${listLimits(settings.raised_limits)}; warm-up: ${settings.warmup_rounds} rounds`,
     "",
-    toRow(["round", ...columns.map(({ title }) => title)]),
-    ...rounds.map((round, index) => toRow([String(index + 1), ...cells(round)])),
-    toRow(["median", ...cells(median)]),
+    ...toTable(
+      ["round", ...columns.map(({ title }) => title)],
+      [...rounds.map((round, index) => [String(index + 1), ...cells(round)]), ["median", ...cells(median)]],
+    ),
     "",
-    `  total ${range(totals)} ms · raw ${range([baseline.min_ms, baseline.max_ms])} ms · ratio ${ratio.median.toFixed(2)} (${range([ratio.min, ratio.max], 2)})`,
+    `  total ${toRange(totals)} ms · raw ${toRange([baseline.min_ms, baseline.max_ms])} ms · ratio ${ratio.median.toFixed(2)} (${toRange([ratio.min, ratio.max], 2)})`,
     `  raw: ${baseline.name}, ${baseline.messages} WebSocket messages, ${baseline.bytes} bytes to each subscriber`,
     `  ${toVerification(verified)}`,
-    ...(isBusy(machine) ? ["  others were at work on this machine: run it again when it is quiet"] : []),
+    ...toWarnings(machine),
   ];
   return `${lines.join("\n")}\n`;
 }
 
-function isBusy({ cores, load_before }: BenchResult["machine"]): boolean {
-  return load_before > cores / 2;
+/** Where it ran and what ran. */
+export function toCircumstances({ machine, versions }: Pick<BenchResult, "machine" | "versions">): string[] {
+  const gib = (machine.memory_bytes / 2 ** 30).toFixed(0);
+  return [
+    `  ${machine.cores} × ${machine.cpu}, ${gib} GiB, ${machine.system}, load before ${machine.load_before.toFixed(1)}`,
+    `  Tidewire ${versions.tidewire} (${versions.commit}), Node ${versions.node}, uWebSockets ${versions.uwebsockets}, protobuf-es ${versions.protobuf_es}`,
+  ];
+}
+
+/** What makes the figures doubtful. */
+export function toWarnings({ cores, load_before }: BenchResult["machine"]): string[] {
+  if (load_before <= cores / 2) return [];
+  return ["  others were at work on this machine: run it again when it is quiet"];
 }
 
 /** The sums of a verification, good or bad. */
@@ -46,6 +58,7 @@ const columns: readonly Column[] = [
   { title: "p99", value: ({ deliver_p99_ms }) => deliver_p99_ms, digits: 1 },
   { title: "ack p50", value: ({ ack_p50_ms }) => ack_p50_ms, digits: 1 },
   { title: "max", value: ({ ack_max_ms }) => ack_max_ms, digits: 1 },
+  { title: "acks", value: ({ acks }) => acks, digits: 0 },
   { title: "server cpu", value: ({ server_cpu_ms }) => server_cpu_ms, digits: 0 },
   { title: "db cpu", value: ({ database_cpu_ms }) => database_cpu_ms, digits: 0 },
   { title: "generator cpu", value: ({ generator_cpu_ms }) => generator_cpu_ms, digits: 0 },
@@ -56,18 +69,8 @@ function cells(round: RoundResult): string[] {
   return columns.map(({ value, digits }) => value(round)?.toFixed(digits) ?? "–");
 }
 
-/** Room for "1234.5". */
-const VALUE_WIDTH = 6;
-
-function toRow([first = "", ...rest]: readonly string[]): string {
-  return `  ${first.padEnd(6)}${rest.map((cell, index) => cell.padStart(Math.max(columns[index]?.title.length ?? 0, VALUE_WIDTH) + 2)).join("")}`;
-}
-
-function range(values: readonly number[], digits = 1): string {
-  return `${Math.min(...values).toFixed(digits)}–${Math.max(...values).toFixed(digits)}`;
-}
-
-function listLimits(limits: Readonly<Record<string, number>>): string {
+/** Limits of the server that were raised, by name. */
+export function listLimits(limits: Readonly<Record<string, number>>): string {
   const raised = Object.entries(limits).map(([name, value]) => `${name} ${value}`);
   return raised.length === 0 ? "none" : raised.join(", ");
 }

@@ -25,6 +25,8 @@ export type BenchSettings = Readonly<{
   members: number;
   rounds: number;
   warmup_rounds: number;
+  /** Whether members acknowledged while a round was measured. */
+  acks: "on" | "off";
   text_bytes: number;
   /** Limits of the server that were raised for the benchmark. */
   raised_limits: Readonly<Record<string, number>>;
@@ -41,6 +43,8 @@ export type RoundResult = Readonly<{
   ack_p50_ms: number;
   ack_p99_ms: number;
   ack_max_ms: number;
+  /** Cumulative acks of all members. */
+  acks: number;
   /** Processor time of the server, from before the first send until all cumulative acks had come. */
   server_cpu_ms?: number;
   database_cpu_ms?: number;

@@ -6,6 +6,8 @@ import { type OwnProcess, type ProcessOptions, startProgram } from "./processes.
 /** `tidewire up` in a process of its own. */
 export interface ServerUnderTest extends OwnProcess {
   readonly port: number;
+  /** What the server counts, by name and labels as Prometheus sees them. */
+  readCounters(): Promise<ReadonlyMap<string, number>>;
 }
 
 /** `env`: settings beside those that only concern where it listens and what it logs. */
@@ -16,13 +18,17 @@ const pollMs = 50;
 
 /** @throws Error with the server's own words if it does not get ready. */
 export async function startServerUnderTest(options: ServerUnderTestOptions): Promise<ServerUnderTest> {
-  const port = await freePort();
+  const [port, metricsPort] = [await freePort(), await freePort()];
   const program = fileURLToPath(new URL("../tidewire.js", import.meta.url));
-  const listening = { TIDEWIRE_PORT: String(port), TIDEWIRE_METRICS_PORT: "off", TIDEWIRE_LOG_LEVEL: "warn" };
+  const listening = {
+    TIDEWIRE_PORT: String(port),
+    TIDEWIRE_METRICS_PORT: String(metricsPort),
+    TIDEWIRE_LOG_LEVEL: "warn",
+  };
   const server = startProgram([program, "up"], { ...options, env: { ...options.env, ...listening } });
   try {
     await untilReady(server, port, options.signal);
-    return { ...server, port };
+    return { ...server, port, readCounters: () => readCounters(metricsPort) };
   } catch (error) {
     await server[Symbol.asyncDispose]();
     throw error;
@@ -46,4 +52,14 @@ async function isReady(port: number): Promise<boolean> {
   } catch {
     return false;
   }
+}
+
+async function readCounters(port: number): Promise<Map<string, number>> {
+  const text = await (await fetch(`http://127.0.0.1:${port}/metrics`, { headers: { connection: "close" } })).text();
+  const counters = new Map<string, number>();
+  for (const line of text.split("\n")) {
+    const split = line.lastIndexOf(" ");
+    if (split > 0 && !line.startsWith("#")) counters.set(line.slice(0, split), Number(line.slice(split + 1)));
+  }
+  return counters;
 }

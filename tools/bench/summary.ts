@@ -42,6 +42,7 @@ function medianRound(rounds: readonly RoundResult[]): RoundResult {
     ack_p50_ms: of("ack_p50_ms"),
     ack_p99_ms: of("ack_p99_ms"),
     ack_max_ms: of("ack_max_ms"),
+    acks: of("acks"),
     ...(serverCpuMs === undefined ? {} : { server_cpu_ms: serverCpuMs }),
     ...(databaseCpuMs === undefined ? {} : { database_cpu_ms: databaseCpuMs }),
     generator_cpu_ms: of("generator_cpu_ms"),

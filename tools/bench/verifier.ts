@@ -96,11 +96,13 @@ function verifyFrame(round: Round, reception: Reception, { frame }: ServerFrame)
       return complain(round, `user ${reception.own.senderId} was put off: ${NackReason[frame.value.reason]}`);
     case "error":
       return complain(round, `user ${reception.own.senderId} got the error ${ErrorCode[frame.value.code]}`);
+    case "headsPage": // nobody has asked for one
+      return complain(round, `user ${reception.own.senderId} was told that it is behind`);
     case "goaway":
       return complain(round, `user ${reception.own.senderId} was sent away`);
     case undefined:
       return complain(round, `user ${reception.own.senderId} got an empty frame`);
-    default: // heartbeats, pages and signals say nothing about this round's messages
+    default: // heartbeats and signals say nothing about this round's messages
   }
 }
 

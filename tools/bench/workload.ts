@@ -7,15 +7,15 @@ export type Sent = Readonly<{ senderId: bigint; device: number; clientId: bigint
 /** A message in its place in the log. */
 export type Logged = Readonly<{ seq: bigint; sent: Sent }>;
 
-/** What a member says in a round. No two texts of a run are alike, and each is `textBytes` long. */
-export function textOf(round: number, senderId: bigint): string {
+/** What a member says in a round. No two texts of a run are alike, and each is `bytes` long. */
+export function textOf(round: number, senderId: bigint, bytes = textBytes): string {
   return `Round ${round}: user ${senderId} says something as long as people do. `.padEnd(
-    textBytes,
+    bytes,
     "All work and no play. ",
   );
 }
 
 /** Each member says one thing a round, so the number of the round, from 1, is the number of the message. */
-export function messageOf(round: number, senderId: bigint, device: number): Sent {
-  return { senderId, device, clientId: BigInt(round), text: textOf(round, senderId) };
+export function messageOf(round: number, senderId: bigint, device: number, bytes = textBytes): Sent {
+  return { senderId, device, clientId: BigInt(round), text: textOf(round, senderId, bytes) };
 }
