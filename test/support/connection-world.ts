@@ -24,7 +24,7 @@ import {
   ServerFrameSchema,
 } from "../../gen/ts/tidewire/v1/frame_pb.js";
 import { defaultLimits } from "../../gen/ts/tidewire/v1/limits.js";
-import { HeadsResponseSchema, SyncResponseSchema } from "../../gen/ts/tidewire/v1/message_pb.js";
+import { HeadsOfResponseSchema, HeadsResponseSchema, SyncResponseSchema } from "../../gen/ts/tidewire/v1/message_pb.js";
 import { decode, encode } from "../../runtime/binary.js";
 import { createMemoryRoutes, type MemoryRoutes } from "../../runtime/fabric/memory-routes.js";
 import { silentLogger } from "../../runtime/log.js";
@@ -170,7 +170,7 @@ function createMessages(): GatewayContext["messages"] {
     sync: async () => create(SyncResponseSchema, { page: { headSeq: 3n } }),
     heads: async () => create(HeadsResponseSchema, { page: { watermark: 8n } }),
     headsOf: async ({ conversationIds = [] }) =>
-      create(HeadsResponseSchema, { page: { heads: conversationIds.map((conversationId) => ({ conversationId })) } }),
+      create(HeadsOfResponseSchema, { page: { heads: conversationIds.map((conversationId) => ({ conversationId })) } }),
   };
   return messages as GatewayContext["messages"];
 }

@@ -7,7 +7,7 @@ import { createOutbox } from "../../clients/typescript/src/outbox.js";
 import { NackReason, UpNackSchema } from "../../gen/ts/tidewire/v1/frame_pb.js";
 import { defaultLimits } from "../../gen/ts/tidewire/v1/limits.js";
 
-const limits = { ...defaultLimits, inFlightMax: 4, inFlightMaxBytes: 150 };
+const limits = { ...defaultLimits, inFlightMax: 4, inFlightMaxBytes: 300 };
 
 type Entry = { clientId: number; bytes: number; text: string };
 
@@ -139,7 +139,10 @@ class NaiveOutbox {
 const which = fc.integer({ min: -1, max: 6 });
 const commands = fc.array(
   fc.oneof(
-    { weight: 8, arbitrary: fc.record({ kind: fc.constant("add" as const), length: fc.nat(60) }) },
+    {
+      weight: 8,
+      arbitrary: fc.record({ kind: fc.constant("add" as const), length: fc.oneof(fc.nat(20), fc.nat(150)) }),
+    },
     {
       weight: 10,
       arbitrary: fc.record({ kind: fc.constant("wait" as const), ms: fc.oneof(fc.nat(50), fc.nat(4_000)) }),

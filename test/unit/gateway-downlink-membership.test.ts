@@ -304,6 +304,24 @@ describe("a conversation that passes from delivery by user to delivery by conver
     assert.deepEqual(await routes.gatewaysWanting(9n), []);
   });
 
+  it("loses nothing on its way back, even within one delivery", async () => {
+    const { entries, user } = createDownlinkWorld();
+    const ann = await user(7n);
+    entries(announced(5, 5n, 7n));
+    entries(said(6, 5n), entry(7, { userIds: [7n], leftUserIds: [99n], rosterSeq: 7n }));
+    assert.deepEqual(ann.heard, [5, 6, 7]);
+  });
+
+  it("does not let whoever joins while it passes hear what the listeners get before, within one delivery", async () => {
+    const { entries, listener, user } = createDownlinkWorld();
+    const ann = await listener(7n, 1n);
+    const bob = await user(8n);
+    const change = { userIds: [7n, 8n], joinedUserIds: [8n], rosterSeq: 3n, announcesConversation: true };
+    entries(said(2, 1n), entry(3, change), said(4, 3n));
+    assert.deepEqual(ann.heard, [2, 3, 4]);
+    assert.deepEqual(bob.heard, [3, 4]);
+  });
+
   it("is not taken back by an entry from before it passed that comes late", async () => {
     const { entries, user } = createDownlinkWorld();
     const ann = await user(7n);

@@ -76,6 +76,17 @@ describe("downlink", () => {
     assert.deepEqual(ann.heard, [1, 3]);
   });
 
+  it("does not forget it either if nobody is here to hear it yet", async () => {
+    const { clock, downlink, entries } = createDownlinkWorld({ idleMs: 10 });
+    entries(entry(1), entry(3));
+    clock.advance(20);
+    downlink.forgetIdle();
+    assert.equal(downlink.activeConversations, 1);
+    await clock.settle(5_000);
+    downlink.forgetIdle();
+    assert.equal(downlink.activeConversations, 0);
+  });
+
   it("does not forget a conversation while a device has not acknowledged it", async () => {
     const { ack, clock, downlink, entries, user } = createDownlinkWorld({ idleMs: 10 });
     const ann = await user(7n);

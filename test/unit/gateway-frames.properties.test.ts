@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { equals } from "@bufbuild/protobuf";
 import { BinaryReader, sizeDelimitedEncode } from "@bufbuild/protobuf/wire";
 import fc from "fast-check";
 import { parseDeviceEvent } from "../../gateway/device-event.js";
@@ -73,7 +72,7 @@ describe("frames, beside protobuf's own runtime,", () => {
         const bodies = splitFrames(concat(encoded), limits);
         assert.equal(bodies.length, frames.length);
         for (const [index, frame] of frames.entries())
-          assert.ok(equals(ServerFrameSchema, decode(ServerFrameSchema, bodies[index] ?? new Uint8Array()), frame));
+          assert.deepEqual(decode(ServerFrameSchema, bodies[index] ?? new Uint8Array()), frame);
       }),
       { numRuns: 2_000 },
     );
@@ -124,7 +123,7 @@ describe("frames, beside protobuf's own runtime,", () => {
       }),
       { numRuns: 10_000 },
     );
-    assert.ok(counts.peeked > 5_000 && counts.refused > 300 && counts.unknown > 20, JSON.stringify(counts));
+    assert.ok(counts.peeked > 5_000 && counts.refused > 300 && counts.unknown > 5, JSON.stringify(counts));
   });
 
   it("become the events that they are, with all that they say", () => {

@@ -88,6 +88,15 @@ describe("what is sent again to a member by conversation", () => {
     assert.deepEqual(bob.resent, [[2, 3]]);
   });
 
+  it("ends there too if what came before has reached it by user", async () => {
+    const { clock, entries, user } = createDownlinkWorld();
+    const [, bob] = [await user(7n), await user(8n)];
+    entries(byUser(1, 7n, 8n));
+    entries(entry(2, { leftUserIds: [8n] }), said(3, 2n));
+    clock.advance(1_000);
+    assert.deepEqual(bob.resent, [[1, 2]]);
+  });
+
   it("leaves out what lay between leaving and coming back", async () => {
     const { clock, entries, listener } = createDownlinkWorld();
     const [, bob] = [await listener(7n, 0n), await listener(8n, 0n)];

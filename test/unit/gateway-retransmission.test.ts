@@ -99,6 +99,22 @@ describe("retransmission", () => {
     assert.equal(bob.resent.length, 4);
   });
 
+  it("sends nothing to a paused session, which cannot take it, but counts the rounds", async () => {
+    const { ann, clock, entries, hub } = await world({ framesMax: 1 });
+    entries(byUser(1, 7n));
+    hub.pause(ann);
+    clock.advance(4_000);
+    entries(byUser(2, 7n));
+    assert.deepEqual([ann.heard, ann.resent, ann.events], [[1], [], []]);
+    hub.resume(ann);
+    clock.advance(4_000);
+    assert.deepEqual(ann.events, [behind], "the third round");
+    hub.pause(ann);
+    clock.advance(30_000);
+    assert.deepEqual(ann.resent, []);
+    assert.deepEqual(ann.events[1], unresponsive);
+  });
+
   it("sends nothing to a session that has gone, and forgets it", async () => {
     const { ann, clock, downlink, entries, gone, timers } = await world();
     entries(byUser(1, 7n));

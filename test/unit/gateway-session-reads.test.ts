@@ -252,7 +252,7 @@ describe("a look because something was lost", () => {
     const world = caughtUp(8n);
     world.advance(2_000);
     world.on(tick);
-    lost(world, 5_000);
+    for (const inMs of [9_000, 5_000, 20_000]) lost(world, inMs);
     world.on(headsPage({ requestId: 0n, watermark: 9n }));
     world.advance(4_999);
     assert.deepEqual(world.on(tick), []);

@@ -33,9 +33,9 @@ export function startScript(world: World, script: Script, untilMs: number): void
 
 /** How long each script pauses between two of its actions: from and to. */
 const pausesMs: Readonly<Record<Script["kind"], readonly [number, number]>> = {
-  chat: [100, 2_500],
-  burst: [2_000, 10_000],
-  flood: [8_000, 20_000],
+  chat: [200, 3_500],
+  burst: [3_000, 14_000],
+  flood: [10_000, 30_000],
   tail: [12_000, 30_000],
   together: [1_000, 8_000],
   churn: [500, 6_000],
@@ -53,7 +53,7 @@ const actions: Readonly<Record<Script["kind"], (scene: Scene) => void>> = {
   flood(scene) {
     const device = someDevice(scene);
     const padding = "~".repeat(scene.random.whole(50, 1_500));
-    for (let left = scene.random.whole(10, 80); left > 0; left--) send(scene, device, padding);
+    for (let left = scene.random.whole(10, 70); left > 0; left--) send(scene, device, padding);
   },
   together(scene) {
     for (const device of devicesOf(scene)) if (scene.random.chance(0.7)) send(scene, device);
