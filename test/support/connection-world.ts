@@ -186,7 +186,7 @@ export function encodeFrames(...frames: Frame[]): Uint8Array {
 }
 
 /** Puts a frame's length in front of it. */
-export function prefix(body: Uint8Array): Uint8Array {
+function prefix(body: Uint8Array): Uint8Array {
   const length: number[] = [];
   let rest = body.length;
   for (; rest > 0x7f; rest >>>= 7) length.push((rest & 0x7f) | 0x80);

@@ -89,7 +89,9 @@ function countAcks(online: readonly Online[]): number {
 
 async function comeToRest(online: readonly Online[], acks: Acks): Promise<void> {
   await sleep(systemClock, quietMs);
-  while (acks === "on" && online.some(({ member }) => member.acks.isPending)) await sleep(systemClock, pollMs);
+  const deadlineMs = performance.now() + roundTimeoutMs;
+  const isOwing = () => acks === "on" && online.some(({ member }) => member.acks.isPending);
+  while (isOwing() && performance.now() < deadlineMs) await sleep(systemClock, pollMs);
   await letRead(online);
 }
 
