@@ -27,7 +27,7 @@ export function runLayer(catcher: Catcher, options: LayerOptions): Promise<Layer
 }
 
 /** Compiled test files whose source has `part` in its path. */
-export function findTests(folder: string, part: string): string[] {
+function findTests(folder: string, part: string): string[] {
   const compiled = join(folder, "dist");
   const paths = readdirSync(join(compiled, "test"), { recursive: true, encoding: "utf8" });
   const files = paths.filter((path) => path.endsWith(".test.js")).map((path) => join(compiled, "test", path));
