@@ -95,6 +95,7 @@ export function createConnection(socket: Socket, context: GatewayContext): Conne
 
   function attach(identity: Identity) {
     local = createLocal(identity, socket, dispatch);
+    metrics.sessions.inc();
     context.strangers.leave(socket.remoteAddress);
     void attachSession(context, local).then(dispatch);
   }
@@ -142,6 +143,7 @@ export function createConnection(socket: Socket, context: GatewayContext): Conne
   };
 
   function leave(session: LocalSession) {
+    metrics.sessions.dec();
     downlink.forget(session);
     hub.detach(session).catch((error: unknown) => {
       context.log.warn({ err: error }, "a route was not removed; its lease ends");

@@ -32,7 +32,6 @@ export async function startUpkeep(options: UpkeepOptions): Promise<AsyncDisposab
   }
 
   function setGauges() {
-    metrics.sessions.set(hub.sessionCount);
     metrics.lanesQueuedBytes.set(lanes.queuedBytes);
     metrics.activeConversations.set(downlink.activeConversations);
     metrics.ringBytes.set(downlink.ringBytes);

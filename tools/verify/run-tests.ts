@@ -12,7 +12,7 @@ import { countTests, type TestReport, toFailureText, toFileLine, toSlowestText }
 const root = process.cwd();
 const compiled = join(root, "dist");
 /** A file that takes longer hangs. */
-const fileTimeoutMs = 300_000;
+const fileTimeoutMs = 600_000;
 
 const parts = process.argv.slice(2);
 const write = (text: string) => process.stdout.write(text);
