@@ -4,7 +4,7 @@ import type { Shrunk } from "./engine/shrink.js";
 import { toBeReached } from "./reach.js";
 
 /** What a connection may hold, in bytes, stand-ins for its peer included. */
-export const connectionMaxBytes = 48 * 1024;
+export const connectionMaxBytes = 24 * 1024;
 
 const mib = (bytes: number) => (bytes / 2 ** 20).toFixed(1);
 const grouped = (count: number) => count.toLocaleString("en");

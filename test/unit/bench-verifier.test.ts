@@ -4,6 +4,7 @@ import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { type Message, MessageSchema } from "../../gen/ts/tidewire/v1/content_pb.js";
 import { ErrorCode } from "../../gen/ts/tidewire/v1/error_pb.js";
 import { NackReason, type ServerFrame, ServerFrameSchema } from "../../gen/ts/tidewire/v1/frame_pb.js";
+import type { Acks } from "../../tools/bench/generator-calls.js";
 import { isFlawless, type Verdict, verifyRound } from "../../tools/bench/verifier.js";
 import { messageOf, type Sent } from "../../tools/bench/workload.js";
 
@@ -15,9 +16,9 @@ const sent = users.map((userId) => messageOf(1, userId, 1));
 type Frame = NonNullable<MessageInitShape<typeof ServerFrameSchema>["frame"]>;
 
 /** Lets `spoil` change what user 102 is told of an otherwise perfect round, and verifies it. */
-function verify(spoil: (frames: ServerFrame[]) => ServerFrame[]): Verdict {
+function verify(spoil: (frames: ServerFrame[]) => ServerFrame[], acks: Acks = "on"): Verdict {
   const members = sent.map((own) => ({ own, frames: own.senderId === 102n ? spoil(pushes()) : pushes() }));
-  return verifyRound({ conversationId, firstSeq, sent }, members);
+  return verifyRound({ conversationId, firstSeq, sent, acks }, members);
 }
 
 const pushes = () => sent.map((message, index) => push(message, firstSeq + BigInt(index)));
@@ -78,7 +79,7 @@ describe("the verifier of a benchmark", () => {
 
   it("sees that nobody got anything", () => {
     const verdict = verifyRound(
-      { conversationId, firstSeq, sent },
+      { conversationId, firstSeq, sent, acks: "on" },
       sent.map((own) => ({ own, frames: [] })),
     );
     assert.deepEqual([verdict.lost, verdict.acked, verdict.delivered], [9, 0, 0]);
@@ -87,7 +88,7 @@ describe("the verifier of a benchmark", () => {
 
   it("sees a member of whom nothing is known", () => {
     const members = sent.slice(1).map((own) => ({ own, frames: pushes() }));
-    assert.ok(!isFlawless(verifyRound({ conversationId, firstSeq, sent }, members)));
+    assert.ok(!isFlawless(verifyRound({ conversationId, firstSeq, sent, acks: "on" }, members)));
   });
 
   it("sees a message that came twice", () => {
@@ -157,7 +158,6 @@ describe("the verifier of a benchmark", () => {
       case: "upAck",
       value: { clientId: 1n, outcome: { case: "refused", value: ErrorCode.NOT_A_MEMBER } },
     },
-    "told that it is behind": { case: "headsPage", value: {} },
     BUSY: { case: "error", value: { code: ErrorCode.BUSY } },
     "sent away": { case: "goaway", value: {} },
   };
@@ -168,6 +168,12 @@ describe("the verifier of a benchmark", () => {
       assert.ok(!isFlawless(verdict));
     });
   }
+
+  it("sees that the server began to send again in a round without acks", () => {
+    const told = (frames: ServerFrame[]) => [...frames, toFrame({ case: "headsPage", value: {} })];
+    assert.match(at(verify(told, "off").problems, 0), /user 102 was told that it is behind/);
+    assert.ok(isFlawless(verify(told, "on")));
+  });
 
   it("names the first ten problems and counts all", () => {
     const verdict = verify((frames) => Array.from({ length: 20 }, () => frames).flat());

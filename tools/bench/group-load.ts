@@ -5,7 +5,7 @@ import type { Acks, Credentials, JoinRequest, RoundReport, RoundRequest } from "
 import { loginsMax, mapBounded } from "./map-bounded.js";
 import { type Member, openMember, type TimedFrame } from "./member.js";
 import { quantiles, type Weighted } from "./statistics.js";
-import { type Heard, verifyRound } from "./verifier.js";
+import { type Expected, type Heard, verifyRound } from "./verifier.js";
 import { messageOf, type Sent, textBytes } from "./workload.js";
 
 /** The group's members, and the rounds in which all of them send. */
@@ -57,7 +57,7 @@ export async function openGroupLoad({ port, conversationId, credentials }: JoinR
       const outcome = await pending.done;
       const used = busyness();
       if (outcome === "complete") await comeToRest(online, acks);
-      const work = { conversationId, firstSeq, sent };
+      const work = { conversationId, firstSeq, sent, acks };
       played = { work, startMs, outcome, busyness: used, acks: countAcks(online) - acksBefore };
     },
     async reportRound() {
@@ -76,7 +76,7 @@ export async function openGroupLoad({ port, conversationId, credentials }: JoinR
 
 /** A round that nobody has looked at yet. */
 type Played = Readonly<{
-  work: RoundWork;
+  work: Expected;
   startMs: number;
   outcome: "complete" | "overdue";
   busyness: Busyness;
@@ -103,10 +103,8 @@ async function letRead([first]: readonly Online[]): Promise<void> {
   await first?.member.heartbeat();
 }
 
-type RoundWork = Readonly<{ conversationId: bigint; firstSeq: bigint; sent: readonly Sent[] }>;
-
 /** The clock has stopped: now there is time to look at what arrived. */
-function report(online: readonly Online[], work: RoundWork, startMs: number): Omit<RoundReport, "busyness" | "acks"> {
+function report(online: readonly Online[], work: Expected, startMs: number): Omit<RoundReport, "busyness" | "acks"> {
   const deliveries = online.flatMap(({ member }) => member.deliveries());
   const acks: Weighted[] = [];
   const verdict = verifyRound(work, hear(online, work.sent, acks));

@@ -8,7 +8,7 @@ import { type ClientFrame, ClientFrameSchema } from "../../../gen/ts/tidewire/v1
 import { decode } from "../../../runtime/binary.js";
 import { fullBucket } from "../../../runtime/gcra.js";
 import type { Counts } from "../../sim/engine/counts.js";
-import { require } from "../engine/violation.js";
+import { must } from "../engine/violation.js";
 import { text } from "./knowledge.js";
 
 /** What is sent is read by the gateway's own reader. How large it may be is for the server to say, and it may say anything. */
@@ -74,10 +74,10 @@ export class Device {
     const ticksMax = ticksPerSecondMax * (1 + ms / 1_000);
     for (let ticks = 0; ; ticks++) {
       const deadlineMs = this.core.deadlineMs() ?? Number.POSITIVE_INFINITY;
-      require(!Number.isNaN(deadlineMs), "a deadline is a time");
+      must(!Number.isNaN(deadlineMs), "a deadline is a time");
       const wakesAtMs = Math.max(this.nowMs + 1, Math.ceil(deadlineMs));
       if (wakesAtMs > untilMs) break;
-      require(ticks < ticksMax, "a client does not spin", () => `${ticks} ticks in ${this.nowMs - untilMs + ms} ms`);
+      must(ticks < ticksMax, "a client does not spin", () => `${ticks} ticks in ${this.nowMs - untilMs + ms} ms`);
       this.nowMs = wakesAtMs;
       this.step({ kind: "tick" });
     }
@@ -89,13 +89,13 @@ export class Device {
     this.socket = undefined;
     this.tokenRequest = undefined;
     this.core = this.#createCore();
-    require(this.core.pending().length === this.table.snapshot.outbox.size, "an outbox survives");
+    must(this.core.pending().length === this.table.snapshot.outbox.size, "an outbox survives");
   }
 
   #perform({ writes, actions }: Step): void {
     const asked = writes.length + actions.length;
     const max = 200 + this.#inputBytes + 4 * this.table.snapshot.outbox.size + 4 * this.table.snapshot.cursors.size;
-    require(asked <= max, "a step is bounded", () => `${asked} writes and actions for ${this.#inputBytes} bytes`);
+    must(asked <= max, "a step is bounded", () => `${asked} writes and actions for ${this.#inputBytes} bytes`);
     const resets = new Set(actions.flatMap((action) => toReset(action)));
     for (const write of writes) this.#store(write, resets);
     for (const action of actions) this.#act(action);
@@ -112,13 +112,13 @@ export class Device {
         const { conversationId, seq } = write.message;
         const last = this.#lastOf(conversationId);
         const isNext = seq === last + 1n || (seq > last && resets.has(conversationId));
-        require(isNext, "messages are applied in order", () => `${seq} after ${last}`);
+        must(isNext, "messages are applied in order", () => `${seq} after ${last}`);
         this.#applied.set(conversationId, seq);
         break;
       }
       case "cursor": {
         const last = this.#lastOf(write.conversationId);
-        require(write.seq >= last, "cursors do not fall", () => `${write.seq} after ${last}`);
+        must(write.seq >= last, "cursors do not fall", () => `${write.seq} after ${last}`);
         this.#applied.set(write.conversationId, write.seq);
         break;
       }
@@ -139,15 +139,15 @@ export class Device {
         this.tokenRequest = action.request;
         return;
       case "connect":
-        require(this.socket === undefined, "one socket at a time");
+        must(this.socket === undefined, "one socket at a time");
         this.socket = action.socket;
         return;
       case "disconnect":
-        require(this.socket === action.socket, "only the open socket is closed");
+        must(this.socket === action.socket, "only the open socket is closed");
         this.socket = undefined;
         return;
       case "transmit":
-        require(this.socket === action.socket, "nothing is sent on a socket that is gone");
+        must(this.socket === action.socket, "nothing is sent on a socket that is gone");
         return this.#hear(action.bytes);
       case "tell":
         this.#options.counts.add(`told ${action.event.kind}`);
@@ -155,14 +155,14 @@ export class Device {
   }
 
   #hear(bytes: Uint8Array): void {
-    require(bytes.length > 0, "what a client says is frames", () => "an empty message");
+    must(bytes.length > 0, "what a client says is frames", () => "an empty message");
     for (const body of splitFrames(bytes, anySize)) {
       parseDeviceEvent(body, surroundings);
       const { frame } = decode(ClientFrameSchema, body);
       this.#options.hear(frame);
       this.#options.counts.add(`client said ${frame.case}`);
       const isEarly = this.state === "greeting" && frame.case !== "login";
-      require(!isEarly, "before login_ok nothing is said but login", () => String(frame.case));
+      must(!isEarly, "before login_ok nothing is said but login", () => String(frame.case));
     }
   }
 }
@@ -181,5 +181,5 @@ function toReset(action: Action): bigint[] {
 function checkOutboxFrame(frame: Uint8Array, clientId: bigint): void {
   const decoded = decodeClientFrame(frame);
   const isRight = decoded.case === "upMsg" && decoded.value.clientId === clientId;
-  require(isRight, "the outbox holds up_msg frames under their numbers", () => `${decoded.case} under ${clientId}`);
+  must(isRight, "the outbox holds up_msg frames under their numbers", () => `${decoded.case} under ${clientId}`);
 }

@@ -4,7 +4,7 @@ import { defaultLimits } from "../../../gen/ts/tidewire/v1/limits.js";
 import type { Random } from "../../sim/engine/random.js";
 import { type FuzzMessage, type Make, makeMessage } from "../contract/messages.js";
 import type { Episode, EpisodeInput, EpisodeTools, Side } from "../engine/episode.js";
-import { require } from "../engine/violation.js";
+import { must } from "../engine/violation.js";
 import { Device } from "./device.js";
 import { type ClientFacts, conversationIds, createServerKnowledge, type ServerKnowledge } from "./knowledge.js";
 import { answerToken, hangUp, steer, type WantedState } from "./steer.js";
@@ -58,8 +58,8 @@ class ClientEpisode implements Episode {
     });
     if (socket !== undefined) this.#staleSocket = socket;
     const isGivenUp = step?.actions.some(({ kind }) => kind === "disconnect");
-    if (socket === undefined) require(step?.actions.length === 0, "a socket that was given up is not listened to");
-    else if (refused.has(make)) require(isGivenUp, "what is no frame is refused", () => `${make} while ${state}`);
+    if (socket === undefined) must(step?.actions.length === 0, "a socket that was given up is not listened to");
+    else if (refused.has(make)) must(isGivenUp, "what is no frame is refused", () => `${make} while ${state}`);
     counts.add(`client ${isGivenUp ? "gave up after" : "survived"} ${make}`);
   }
 

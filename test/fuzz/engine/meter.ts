@@ -20,7 +20,7 @@ const budgetMs = 50;
 const budgetMsPerByte = 0.002;
 
 /** Cheap to read, but it goes on while others have the processor. */
-export const wallClock = () => performance.now();
+const wallClock = () => performance.now();
 /** What this process has spent. Too dear to be read for each delivery. */
 export function processorClock(): number {
   const { user, system } = process.cpuUsage();

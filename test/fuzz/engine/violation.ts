@@ -11,6 +11,6 @@ export class Violation extends Error {
 }
 
 /** @throws Violation unless `holds`. */
-export function require(holds: unknown, rule: string, detail: () => string = () => ""): asserts holds {
+export function must(holds: unknown, rule: string, detail: () => string = () => ""): asserts holds {
   if (!holds) throw new Violation(rule, detail());
 }

@@ -47,7 +47,7 @@ function run({ seed, inputs }: Order & { kind: "run" }) {
       return board.isStopped ? "stop" : "go on";
     },
   });
-  say({ kind: "end", end, connectionBytes: end.kind === "passed" ? measureRetention(seed) : 0 });
+  say({ kind: "end", end, connectionBytes: end.kind === "passed" ? measureRetention(seed, board.beat) : 0 });
 }
 
 function again({ seed, only, before, bytes }: Order & { kind: "replay" }) {

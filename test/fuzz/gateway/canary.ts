@@ -2,7 +2,7 @@ import { ErrorCode } from "../../../gen/ts/tidewire/v1/error_pb.js";
 import type { ServerFrame } from "../../../gen/ts/tidewire/v1/frame_pb.js";
 import { encodeFrames } from "../../support/connection-world.js";
 import type { Findings } from "../engine/findings.js";
-import { require } from "../engine/violation.js";
+import { must } from "../engine/violation.js";
 import type { Peer } from "./peer.js";
 import { canary as who } from "./services.js";
 
@@ -44,7 +44,7 @@ export class Canary {
   login(): void {
     this.#say({ case: "login", value: { token: who.token, deviceId: who.deviceId } });
     this.#surroundings.settle(0);
-    require(this.peer.state === "ready", "an honest login is answered", () => this.peer.state);
+    must(this.peer.state === "ready", "an honest login is answered", () => this.peer.state);
   }
 
   /** Says what it holds, as long as anybody listens. */
@@ -58,7 +58,7 @@ export class Canary {
   beat(): void {
     const before = this.#answeredBeats;
     this.#say({ case: "heartbeat", value: { clientTimeMs: 1n } });
-    require(this.#answeredBeats === before + 1, "an honest heartbeat is answered at once", () => this.#where());
+    must(this.#answeredBeats === before + 1, "an honest heartbeat is answered at once", () => this.#where());
   }
 
   /** Has a heartbeat, a question and a message answered. */
@@ -68,8 +68,8 @@ export class Canary {
     this.#sent += 1n;
     this.#send();
     for (let waitedMs = 0; this.#settled < this.#sent; waitedMs += stepMs) {
-      require(this.peer.isOpen, "an honest connection stays open", () => this.#where());
-      require(waitedMs < patienceMs, "an honest message is acknowledged in time", () => this.#where());
+      must(this.peer.isOpen, "an honest connection stays open", () => this.#where());
+      must(waitedMs < patienceMs, "an honest message is acknowledged in time", () => this.#where());
       this.#surroundings.settle(stepMs);
       if (this.#retryAfterMs !== undefined) this.#sendAgain(this.#retryAfterMs);
     }
@@ -78,7 +78,7 @@ export class Canary {
   /** Its pages are awaited with the next message's outcome. */
   #ask(): void {
     const last = this.#asked;
-    require(this.#answered === last, "an honest question is answered", () => `${this.#answered} of ${last}`);
+    must(this.#answered === last, "an honest question is answered", () => `${this.#answered} of ${last}`);
     this.#asked += 1n;
     this.#say({ case: "sync", value: { requestId: this.#asked, conversationId: 1n } });
   }

@@ -4,7 +4,7 @@ import type { Random } from "../../sim/engine/random.js";
 import { encodeFrames } from "../../support/connection-world.js";
 import { type FuzzMessage, type Make, makeMessage } from "../contract/messages.js";
 import type { Episode, EpisodeInput, EpisodeTools, Side } from "../engine/episode.js";
-import { require } from "../engine/violation.js";
+import { must } from "../engine/violation.js";
 import { Canary } from "./canary.js";
 import { createDeviceKnowledge, type DeviceKnowledge, deviceIds, users } from "./hints.js";
 import { answerMaxBytes, type Peer, type SeenState } from "./peer.js";
@@ -79,11 +79,14 @@ class GatewayEpisode implements Episode {
     meter.deliver(bytes, () => this.#world.deliver(peer, bytes, make === "text" ? "text" : "binary"));
     this.#world.findings.raise();
     counts.add(`${peer.isOpen ? "survived" : "ended by"} ${make}`);
-    if (refused.has(make)) require(!peer.isOpen, "what breaks the contract is refused", () => `${make} while ${state}`);
+    if (refused.has(make)) must(!peer.isOpen, "what breaks the contract is refused", () => `${make} while ${state}`);
     if (make === "lawful")
-      require(peer.closeCode !== 4500 || peer.isOpen, "what keeps the contract is no protocol error", () =>
-        `${cases} while ${state}`);
-    require(peer.answeredBytes <= answerMaxBytes, "answers are bounded", () => `${peer.answeredBytes} bytes`);
+      must(
+        peer.closeCode !== 4500 || peer.isOpen,
+        "what keeps the contract is no protocol error",
+        () => `${cases} while ${state}`,
+      );
+    must(peer.answeredBytes <= answerMaxBytes, "answers are bounded", () => `${peer.answeredBytes} bytes`);
   }
 
   // Whom it is said to.
@@ -156,7 +159,7 @@ class GatewayEpisode implements Episode {
     this.#canary.acknowledge();
     this.#world.findings.raise();
     this.#world.checkBounds(devicesMax + silentMax);
-    if (this.#drained === "not yet") require(this.#canary.peer.isOpen, "an honest connection stays open");
+    if (this.#drained === "not yet") must(this.#canary.peer.isOpen, "an honest connection stays open");
     this.#untilProof -= 1;
     if (this.#untilProof > 0 || this.#drained !== "not yet") return;
     this.#untilProof = inputsPerProof;
@@ -191,9 +194,12 @@ class GatewayEpisode implements Episode {
     this.#settle(10_000);
     for (const { peer } of this.#devices) peer.leave();
     this.#settle(0);
-    require(this.#canary.peer.closeCode === 4000, "a drained gateway says goodbye", () =>
-      `${this.#canary.peer.closeCode}`);
-    require(this.#drained === "done", "draining ends", () => this.#drained);
+    must(
+      this.#canary.peer.closeCode === 4000,
+      "a drained gateway says goodbye",
+      () => `${this.#canary.peer.closeCode}`,
+    );
+    must(this.#drained === "done", "draining ends", () => this.#drained);
     this.#world.stop();
     this.#world.findings.raise();
   }

@@ -1,4 +1,4 @@
-import type { NackReason, ServerFrame } from "../../../gen/ts/tidewire/v1/frame_pb.js";
+import type { ServerFrame } from "../../../gen/ts/tidewire/v1/frame_pb.js";
 import type { Random } from "../../sim/engine/random.js";
 import type { Hint } from "../contract/build.js";
 
@@ -7,8 +7,8 @@ export interface DeviceKnowledge {
   /** Learns from what the gateway says. */
   hear(frame: ServerFrame["frame"]): void;
   hint(random: Random): Hint;
+  /** The client_id that the gateway waits for, as far as is known. */
   readonly expected: bigint;
-  readonly nackedFor: NackReason | undefined;
 }
 
 export const users = Array.from({ length: 24 }, (_, index) => BigInt(100 + index));
@@ -17,10 +17,8 @@ export const conversationIds = [1n, 2n, 3n, 9n];
 
 /** @param who The token and the device that it logs in with. */
 export function createDeviceKnowledge(who: { token: string; deviceId: string }): DeviceKnowledge {
-  /** The client_id that the gateway waits for, as far as is known. */
   let expected = 1n;
   let sent = 0n;
-  let nackedFor: NackReason | undefined;
 
   function nextClientId(random: Random): bigint {
     if (random.chance(0.06)) return random.pick([1n, 5n, 2n ** 63n, 2n ** 64n - 1n, expected + 2n]);
@@ -32,9 +30,6 @@ export function createDeviceKnowledge(who: { token: string; deviceId: string }):
   return {
     get expected() {
       return expected;
-    },
-    get nackedFor() {
-      return nackedFor;
     },
     hear(frame) {
       switch (frame.case) {
@@ -48,7 +43,6 @@ export function createDeviceKnowledge(who: { token: string; deviceId: string }):
         case "upNack":
           expected = frame.value.expected;
           sent = expected - 1n;
-          nackedFor = frame.value.reason;
       }
     },
     hint: (random) => (field) => {

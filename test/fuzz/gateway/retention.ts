@@ -8,7 +8,7 @@ import { heapBytes } from "../engine/heap.js";
 import { createMeter } from "../engine/meter.js";
 import { createDeviceKnowledge } from "./hints.js";
 import type { Peer } from "./peer.js";
-import { GatewayWorld } from "./world.js";
+import { GatewayWorld, idleMs } from "./world.js";
 
 const connections = 200;
 const framesEach = 60;
@@ -18,20 +18,24 @@ const talk = ClientFrameSchema.fields.filter(({ localName }) => localName !== "l
 /**
  * What a connection holds after it has said and asked for all kinds of things, in bytes: the difference that it makes to the
  * heap when it goes. The stand-ins' own share is in it.
+ * @param beat Called now and then, so that nobody takes it for a hang.
  */
-export function measureRetention(seed: string): number {
+export function measureRetention(seed: string, beat: () => void): number {
   const random = createRandom(`${seed}/retention`);
   const world = new GatewayWorld({ random, counts: createCounts(), meter: createMeter(() => {}) });
   world.services.moods.cheerUp();
-  const peers = Array.from({ length: connections }, (_, index) => connect(world, index, random));
+  const peers = Array.from({ length: connections }, (_, index) => {
+    beat();
+    return connect(world, index, random);
+  });
   world.settle(500);
-  const open = peers.filter((peer) => peer.isOpen);
+  const open = peers.filter((peer) => peer.isOpen).length;
   const held = heapBytes();
-  for (const peer of peers) peer.leave();
-  world.settle(500);
+  for (const peer of peers.splice(0)) peer.leave();
+  world.settle(idleMs);
   const left = heapBytes();
   world.stop();
-  return Math.round((held - left) / Math.max(1, open.length));
+  return Math.round((held - left) / Math.max(1, open));
 }
 
 /** Half of them are the users' phones, the others their tablets. */
@@ -47,7 +51,7 @@ function connect(world: GatewayWorld, index: number, random: Random): Peer {
   for (let frame = 0; frame < framesEach; frame++) {
     const body = encodeFields(builder.build(ClientFrameSchema, random.pick(talk)));
     world.deliver(peer, Buffer.concat([varint(BigInt(body.length)), body]), "binary");
-    world.settle(10);
+    world.settle(1);
   }
   return peer;
 }

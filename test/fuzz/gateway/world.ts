@@ -12,7 +12,7 @@ import { createSimNode, type SimNode } from "../../sim/engine/node.js";
 import { createScheduler, type Scheduler } from "../../sim/engine/scheduler.js";
 import type { EpisodeTools } from "../engine/episode.js";
 import { createFindings, type Findings } from "../engine/findings.js";
-import { require } from "../engine/violation.js";
+import { must } from "../engine/violation.js";
 import { conversationIds, users } from "./hints.js";
 import { Peer } from "./peer.js";
 import { canary, createFuzzServices, type FuzzServices } from "./services.js";
@@ -38,7 +38,7 @@ const timersMin = 15;
 /** Its next deadline, and the look after what it has not acknowledged. */
 const timersPerPeer = 3;
 /** Longer than anything is kept for those who have gone. */
-const idleMs = 150_000;
+export const idleMs = 150_000;
 
 /** A whole gateway on a virtual clock, with sockets, services and a fabric that the fuzz owns. */
 export class GatewayWorld {
@@ -92,7 +92,7 @@ export class GatewayWorld {
       node = started;
     });
     drainMicrotasks();
-    require(node, "a gateway starts");
+    must(node, "a gateway starts");
     return node;
   }
 
@@ -155,7 +155,7 @@ export class GatewayWorld {
       within(laneBytes, lanes * laneQueueMaxBytes) &&
       within(rates, users.length + 1) &&
       within(timers, timersMin + timersPerPeer * (connections ?? 0));
-    require(isBounded, "what a gateway holds is bounded", () => JSON.stringify(this.node.sizes()));
+    must(isBounded, "what a gateway holds is bounded", () => JSON.stringify(this.node.sizes()));
   }
 
   /** Ends the process as SIGTERM does, once nobody is there any more, and looks whether anything is left. */
@@ -163,13 +163,17 @@ export class GatewayWorld {
     this.settle(idleMs);
     const { timers = 0, ...sizes } = this.node.sizes();
     const isEmpty = Object.values(sizes).every((size) => size === 0) && within(timers, this.#timersAtFirst);
-    require(isEmpty, "nothing is left of those who left", () => JSON.stringify(this.node.sizes()));
+    must(isEmpty, "nothing is left of those who left", () => JSON.stringify(this.node.sizes()));
     void this.#writeMarks();
     void this.node[Symbol.asyncDispose]();
     void this.#fabric[Symbol.asyncDispose]();
     this.settle(idleMs);
     const left = [this.#topics.size, this.#process.timers, this.#fabric.size - this.#fabricSizeAtFirst];
-    require(left.every((size) => size <= 0), "nothing is left behind", () => `topics, timers, fabric: ${left}`);
+    must(
+      left.every((size) => size <= 0),
+      "nothing is left behind",
+      () => `topics, timers, fabric: ${left}`,
+    );
   }
 
   /** What a service would do: delivered marks go to the store, and are forgotten here. */

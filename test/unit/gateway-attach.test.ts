@@ -1,0 +1,52 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { create } from "@bufbuild/protobuf";
+import type { GatewayContext } from "../../gateway/context.js";
+import { createHub } from "../../gateway/hub.js";
+import { attachSession } from "../../gateway/session-calls.js";
+import { InterestSchema, ListInterestsResponseSchema } from "../../gen/ts/tidewire/v1/conversation_pb.js";
+import type { LeaseState, Routes } from "../../runtime/fabric/fabric.js";
+import { createMemoryRoutes } from "../../runtime/fabric/memory-routes.js";
+import { silentLogger } from "../../runtime/log.js";
+import { localSession } from "../support/local-session.js";
+
+/** Routes that answer when the test lets them. */
+function slowRoutes() {
+  const answers: (() => void)[] = [];
+  const slowly = () => new Promise<LeaseState>((resolve) => answers.push(() => resolve("begun")));
+  const routes: Routes = { ...createMemoryRoutes(() => 0), attach: slowly, want: slowly };
+  return { routes, answer: () => answers.shift()?.() };
+}
+
+/** A session of a user who is in conversation 9, being attached. */
+function world() {
+  const { routes, answer } = slowRoutes();
+  const hub = createHub({ gateway: "g1", routes, leaseMs: 1_000, onError: assert.fail });
+  const interests = [create(InterestSchema, { conversationId: 9n, rosterSeq: 1n })];
+  const context = {
+    ...{ hub, log: silentLogger, call: () => ({}) },
+    conversations: { listInterests: async () => create(ListInterestsResponseSchema, { interests }) },
+  } as unknown as GatewayContext;
+  const told: string[] = [];
+  void attachSession(context, localSession(7n)).then(({ kind }) => told.push(kind));
+  return { answer, told };
+}
+
+/** Lets promises settle. */
+function settle(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+describe("attaching a session", () => {
+  it("ends once the fabric knows its route and its conversations, and not before", async () => {
+    const { answer, told } = world();
+    await settle();
+    assert.deepEqual(told, [], "the route is not known yet");
+    answer();
+    await settle();
+    assert.deepEqual(told, [], "the conversation is not wanted yet");
+    answer();
+    await settle();
+    assert.deepEqual(told, ["attached"]);
+  });
+});
