@@ -10,17 +10,14 @@ import { createMemoryRoutes } from "../../runtime/fabric/memory-routes.js";
 import { silentLogger } from "../../runtime/log.js";
 import { localSession } from "../support/local-session.js";
 
-/** Routes that answer when the test lets them. */
-function slowRoutes() {
-  const answers: (() => void)[] = [];
-  const slowly = () => new Promise<LeaseState>((resolve) => answers.push(() => resolve("begun")));
-  const routes: Routes = { ...createMemoryRoutes(() => 0), attach: slowly, want: slowly };
-  return { routes, answer: () => answers.shift()?.() };
-}
-
-/** A session of a user who is in conversation 9, being attached. */
-function world() {
-  const { routes, answer } = slowRoutes();
+/** A session of a user who is in conversation 9, being attached to a fabric that takes its time for one operation. */
+function world(slow: "attach" | "want") {
+  let answer = () => {};
+  const slowly = () =>
+    new Promise<LeaseState>((resolve) => {
+      answer = () => resolve("begun");
+    });
+  const routes: Routes = { ...createMemoryRoutes(() => 0), [slow]: slowly };
   const hub = createHub({ gateway: "g1", routes, leaseMs: 1_000, onError: assert.fail });
   const interests = [create(InterestSchema, { conversationId: 9n, rosterSeq: 1n })];
   const context = {
@@ -29,7 +26,7 @@ function world() {
   } as unknown as GatewayContext;
   const told: string[] = [];
   void attachSession(context, localSession(7n)).then(({ kind }) => told.push(kind));
-  return { answer, told };
+  return { answer: () => answer(), told };
 }
 
 /** Lets promises settle. */
@@ -38,15 +35,17 @@ function settle(): Promise<void> {
 }
 
 describe("attaching a session", () => {
-  it("ends once the fabric knows its route and its conversations, and not before", async () => {
-    const { answer, told } = world();
-    await settle();
-    assert.deepEqual(told, [], "the route is not known yet");
-    answer();
-    await settle();
-    assert.deepEqual(told, [], "the conversation is not wanted yet");
-    answer();
-    await settle();
-    assert.deepEqual(told, ["attached"]);
-  });
+  for (const [slow, what] of [
+    ["attach", "its route"],
+    ["want", "the conversations that it listens to"],
+  ] as const) {
+    it(`ends once the fabric knows ${what}, and not before`, async () => {
+      const { answer, told } = world(slow);
+      await settle();
+      assert.deepEqual(told, []);
+      answer();
+      await settle();
+      assert.deepEqual(told, ["attached"]);
+    });
+  }
 });

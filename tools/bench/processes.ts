@@ -52,7 +52,21 @@ export function startProgram(
   { env, signal, profileDirectory }: ProcessOptions & { env: Record<string, string> },
 ): OwnProcess {
   const argv = [...profilingFlags(profileDirectory), ...args];
-  return own(spawn(process.execPath, argv, { env, detached: true, signal, stdio: ["ignore", "ignore", "pipe"] }));
+  const child = spawn(process.execPath, argv, { env, detached: true, signal, stdio: ["ignore", "ignore", "pipe"] });
+  guard(child);
+  return own(child);
+}
+
+/** Kills a program as soon as this process is gone, however that died. A helper ends by itself when its channel does. */
+function guard(child: ChildProcess): void {
+  if (child.pid === undefined) return;
+  const script = 'cat > /dev/null; kill -KILL "$0"';
+  const watcher = spawn("/bin/sh", ["-c", script, String(child.pid)], {
+    detached: true,
+    stdio: ["pipe", "ignore", "ignore"],
+  });
+  watcher.unref();
+  child.once("close", () => watcher.kill("SIGKILL"));
 }
 
 function profilingFlags(directory: string | undefined): string[] {
