@@ -51,6 +51,12 @@ describe("a patch of a bug", () => {
     assert.deepEqual(applyChange("b\nc\nd\ny\n", one), { kind: "changed", text: "b\nC\nd\ny\nz\n" });
   });
 
+  it("may have lost the blanks of its empty lines", () => {
+    const [change] = parsePatch(diff.replace(" b\n", "\n"));
+    assert.ok(change);
+    assert.deepEqual(applyChange("a\n\nc\nd\n", change), { kind: "changed", text: "a\n\nC\nd\n" });
+  });
+
   it("only changes files: none comes or goes", () => {
     for (const text of [
       "",

@@ -39,7 +39,11 @@ function parseSection(section: string): FileChange {
 }
 
 function parseHunk(path: string, body: string): Hunk {
-  const lines = body.replace(/\n$/, "").split("\n");
+  // Editors take the blank away that stands for an empty line.
+  const lines = body
+    .replace(/\n+$/, "")
+    .split("\n")
+    .map((line) => line || " ");
   const alien = lines.find((line) => !/^[ +-]/.test(line));
   if (alien !== undefined) throw new Error(`a hunk of ${path} has a line that begins with none of " ", "+" and "-"`);
   const without = (sign: string) => lines.filter((line) => !line.startsWith(sign)).map((line) => line.slice(1));
