@@ -12,7 +12,7 @@ import type { Socket, SocketHandler } from "./server.js";
 import { deadlineMs } from "./session/deadline.js";
 import type { Identity, Session, SessionEffect, SessionEvent } from "./session/state.js";
 import { createSession, step } from "./session/step.js";
-import { attachSession, openSession, readHeads, readPointers, readSync, renewSession } from "./session-calls.js";
+import { attachSession, openSession, read, renewSession } from "./session-calls.js";
 import type { UplinkSource } from "./uplink/lanes.js";
 import { createWakeUp } from "./wake-up.js";
 
@@ -66,12 +66,10 @@ export function createConnection(socket: Socket, context: GatewayContext): Conne
       case "acknowledge":
         return acknowledge(effect.ack.cursors);
       case "read-sync":
-        downlink.acknowledge(identified(), [{ conversationId: effect.sync.conversationId, seq: effect.sync.afterSeq }]);
-        return void readSync(context, identity(), effect.sync).then(dispatch);
       case "read-heads":
-        return void readHeads(context, identity(), effect).then(dispatch);
+      case "look":
       case "read-pointers":
-        return void readPointers(context, identity(), effect.conversationIds).then(dispatch);
+        return void read(context, identified(), effect).then(dispatch);
       case "pause-pushes":
         return hub.pause(identified());
       case "resume-pushes":

@@ -27,8 +27,8 @@ export interface Hub {
   /** Makes a session reachable: by its user's topic at once, elsewhere once this resolves. */
   attach(session: LocalSession): Promise<void>;
   detach(session: LocalSession): Promise<void>;
-  /** Subscribes a session to conversations that were read from the store, but for those that it has left since. */
-  subscribeInterests(session: LocalSession, interests: readonly Interest[]): Promise<void>;
+  /** Reads from the store which conversations a session is to listen to, and subscribes it; not to those left meanwhile. */
+  subscribeInterests(session: LocalSession, read: () => Promise<readonly Interest[]>): Promise<void>;
   /** A user's membership of a conversation that is delivered by conversation has begun. */
   joined(userId: bigint, conversationId: bigint, rosterSeq: bigint): void;
   /** A user's membership has ended. */
@@ -37,6 +37,8 @@ export interface Hub {
   rosterSeqOf(conversationId: bigint): bigint | undefined;
   /** Nobody listens to a conversation any more: it is delivered by user. */
   dismiss(conversationId: bigint): void;
+  /** Whether a session listens to a conversation, or will once a change of members has arrived that it waits for. */
+  isListening(session: LocalSession, conversationId: bigint): boolean;
   /** The sessions that listen to a conversation. */
   listenersOf(conversationId: bigint): Iterable<LocalSession>;
   /** The conversations that a session listens to. */
@@ -108,7 +110,7 @@ export function createHub(options: HubOptions): Hub {
         session,
         conversations: new Set(),
         waiting: new Map(),
-        left: new Set(),
+        left: undefined,
         isPaused: false,
       });
       sessionCount++;
@@ -129,11 +131,16 @@ export function createHub(options: HubOptions): Hub {
       await Promise.all(heard.map((conversationId) => listeners.unlisten(attachment, conversationId)));
       await routes.detach(routeOf(session));
     },
-    async subscribeInterests(session, interests) {
+    async subscribeInterests(session, read) {
       const attachment = attachmentOf(session);
       if (!attachment) return;
-      const wanted = interests.filter(({ conversationId }) => !attachment.left?.has(conversationId));
-      attachment.left = undefined;
+      const left = new Set<bigint>();
+      attachment.left = left;
+      const interests = await read().finally(() => {
+        attachment.left = undefined;
+      });
+      if (attachmentOf(session) !== attachment) return; // it has gone meanwhile
+      const wanted = interests.filter(({ conversationId }) => !left.has(conversationId));
       await Promise.all(
         wanted.map(({ conversationId, rosterSeq }) => listeners.listen(attachment, conversationId, rosterSeq)),
       );
@@ -154,6 +161,12 @@ export function createHub(options: HubOptions): Hub {
     },
     rosterSeqOf: listeners.rosterSeqOf,
     dismiss: listeners.dismiss,
+    isListening(session, conversationId) {
+      const attachment = attachmentOf(session);
+      return attachment
+        ? attachment.conversations.has(conversationId) || attachment.waiting.has(conversationId)
+        : false;
+    },
     listenersOf: listeners.of,
     conversationsOf: (session) => attachmentOf(session)?.conversations ?? [],
     pause(session) {

@@ -3,9 +3,10 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import { ErrorCode, ErrorDetailSchema } from "../gen/ts/tidewire/v1/error_pb.js";
 import { errorMeanings } from "../gen/ts/tidewire/v1/errors.js";
 import { HeadsPageSchema, type Login, type Sync, SyncPageSchema } from "../gen/ts/tidewire/v1/frame_pb.js";
+import { unreachable } from "../runtime/error.js";
 import type { GatewayContext } from "./context.js";
 import type { LocalSession } from "./hub.js";
-import type { AnswerEvent, Identity, Problem } from "./session/state.js";
+import type { AnswerEvent, Identity, Problem, ReadEffect } from "./session/state.js";
 
 /** Calls to services on behalf of a session. Each resolves to the event that answers it; none rejects. */
 
@@ -32,18 +33,14 @@ export async function openSession(context: GatewayContext, login: Login): Promis
 }
 
 /** Makes a session reachable: pushes find it once this resolves, so heads that are read afterwards miss nothing. */
-export async function attachSession(
-  { hub, conversations, call, log }: GatewayContext,
-  session: LocalSession,
-): Promise<AnswerEvent> {
+export async function attachSession(context: GatewayContext, session: LocalSession): Promise<AnswerEvent> {
   const { userId } = session.identity;
   try {
-    await hub.attach(session);
-    const { interests } = await conversations.listInterests({ userId }, call());
-    await hub.subscribeInterests(session, interests);
+    await context.hub.attach(session);
+    await listenToInterests(context, session);
     return { kind: "attached" };
   } catch (error) {
-    log.warn({ err: error, userId }, "a session could not be attached");
+    context.log.warn({ err: error, userId }, "a session could not be attached");
     return { kind: "open-failed", problem: { code: ErrorCode.UNAVAILABLE, detail: "the session could not be set up" } };
   }
 }
@@ -57,7 +54,27 @@ export async function renewSession(context: GatewayContext, token: string): Prom
   }
 }
 
-export async function readSync(context: GatewayContext, identity: Identity, sync: Sync): Promise<AnswerEvent> {
+/** Reads what a device has asked for, or what the gateway needs on its own account. */
+export function read(context: GatewayContext, session: LocalSession, effect: ReadEffect): Promise<AnswerEvent> {
+  const { identity } = session;
+  switch (effect.kind) {
+    case "read-sync": {
+      const { conversationId, afterSeq } = effect.sync;
+      context.downlink.acknowledge(session, [{ conversationId, seq: afterSeq }]); // what it asks after, it has
+      return readSync(context, identity, effect.sync);
+    }
+    case "read-heads":
+      return readHeads(context, identity, effect);
+    case "look":
+      return look(context, session, effect.since);
+    case "read-pointers":
+      return readPointers(context, identity, effect.conversationIds);
+    default:
+      return unreachable(effect);
+  }
+}
+
+async function readSync(context: GatewayContext, identity: Identity, sync: Sync): Promise<AnswerEvent> {
   const { requestId, conversationId, afterSeq, limit } = sync;
   try {
     const { userId } = identity;
@@ -69,7 +86,7 @@ export async function readSync(context: GatewayContext, identity: Identity, sync
   }
 }
 
-export async function readHeads(
+async function readHeads(
   context: GatewayContext,
   identity: Identity,
   { requestId, since, limit }: { requestId: bigint; since: bigint; limit: number },
@@ -82,8 +99,23 @@ export async function readHeads(
   }
 }
 
+/** Finds what never came here: first the conversations that the session is to listen to, so that heads miss nothing. */
+async function look(context: GatewayContext, session: LocalSession, since: bigint): Promise<AnswerEvent> {
+  try {
+    await listenToInterests(context, session);
+  } catch (error) {
+    return { kind: "heads-page", page: create(HeadsPageSchema, { error: toProblem(error).code }) };
+  }
+  return readHeads(context, session.identity, { requestId: 0n, since, limit: 0 });
+}
+
+function listenToInterests({ hub, conversations, call }: GatewayContext, session: LocalSession): Promise<void> {
+  const { userId } = session.identity;
+  return hub.subscribeInterests(session, async () => (await conversations.listInterests({ userId }, call())).interests);
+}
+
 /** Reads heads of conversations that the device has to pull. */
-export async function readPointers(
+async function readPointers(
   context: GatewayContext,
   identity: Identity,
   conversationIds: readonly bigint[],

@@ -8,7 +8,7 @@ import type { Publication } from "./publication.js";
 export interface Addressing {
   /** An entry whose turn it is. */
   address(conversation: ActiveConversation, entry: LogEntry, publication: Publication): void;
-  /** An entry that comes after its hole was given up: it is not published, but whoever left has to stop listening. */
+  /** An entry that comes after its hole was given up: it is not published, but the change of members in it takes effect. */
   applyLate(conversation: ActiveConversation, entry: LogEntry): void;
   /**
    * From where on entries have to come in order, so that this one reaches the right ones. It waits for the change of members
@@ -20,7 +20,8 @@ export interface Addressing {
   mayHideChange(conversation: ActiveConversation, entries: readonly LogEntry[]): boolean;
 }
 
-export function createAddressing(hub: Hub): Addressing {
+/** @param missed is told of sessions that may have to listen to a conversation, and do not. */
+export function createAddressing(hub: Hub, missed: (session: LocalSession) => void): Addressing {
   function addressByUser(conversation: ActiveConversation, entry: LogEntry, publication: Publication) {
     const isInOrder = entry.seq >= conversation.log.startSeq;
     let listed = 0;
@@ -52,7 +53,7 @@ export function createAddressing(hub: Hub): Addressing {
       if (entry.seq > latestRosterSeq(conversation)) publication.add(conversationTopic(conversationId), frame);
       return;
     }
-    if (isOutdated(conversation, entry)) return;
+    if (isOutdated(conversation, entry)) return passOver(entry);
     publication.flush();
     note(conversation, entry);
     letJoin(entry, entry.joinedUserIds);
@@ -85,6 +86,18 @@ export function createAddressing(hub: Hub): Addressing {
     }
   }
 
+  /**
+   * A later change of members is in effect here already: that of the store, read for a session that came then. Who began with
+   * this one may have left since, so only the store knows whether they listen.
+   */
+  function passOver({ conversationId, userIds, joinedUserIds, announcesConversation }: LogEntry) {
+    for (const userId of announcesConversation ? userIds : joinedUserIds) {
+      for (const session of hub.sessionsOf(userId)) {
+        if (!hub.isListening(session, conversationId)) missed(session);
+      }
+    }
+  }
+
   /** What is not acknowledged yet is still sent again, up to the end. */
   function end({ id, subscribers }: ActiveConversation, session: LocalSession, lastSeq: bigint) {
     subscribers.end(session, lastSeq);
@@ -105,13 +118,14 @@ export function createAddressing(hub: Hub): Addressing {
       const isCurrent = !isOutdated(conversation, entry);
       if (isCurrent && !entry.announcesConversation) dismiss(entry, publication);
       addressByUser(conversation, entry, publication);
-      if (!isCurrent) return;
+      if (!isCurrent) return passOver(entry);
       note(conversation, entry);
       if (entry.announcesConversation) announce(entry, publication);
       letLeave(conversation, entry);
     },
     applyLate(conversation, entry) {
-      if (!changesMembers(entry) || isOutdated(conversation, entry)) return;
+      if (!changesMembers(entry)) return;
+      if (isOutdated(conversation, entry)) return passOver(entry);
       note(conversation, entry);
       if (entry.userIds.length === 0) letJoin(entry, entry.joinedUserIds);
       letLeave(conversation, entry);

@@ -71,7 +71,7 @@ export function createDownlink(options: DownlinkOptions): Downlink {
   const { hub, timers, monotonicMs, random, publish, metrics } = options;
   const limits = { ...defaultLimits, ...options.limits };
   const conversations = createActiveConversations(hub, limits);
-  const addressing = createAddressing(hub);
+  const addressing = createAddressing(hub, missed);
   const retransmission = createRetransmission({ hub, timers, monotonicMs, metrics });
   const position = createStreamPosition();
   const mending = createMending({

@@ -46,7 +46,7 @@ export function answerHeads(session: Ready, page: HeadsPage, now: Now): Step {
   return [isComplete ? { ...read, look: afterAnswer(session.look, page.watermark, now) } : read, [frame]];
 }
 
-/** Reads heads on the gateway's own account, once that is due. */
+/** Looks on the gateway's own account, once that is due. */
 export function lookAgain(session: Ready, now: Now): Step {
   const { look } = session;
   if (look.kind !== "due" || now.monotonicMs < look.atMs) return [session, []];
@@ -56,7 +56,7 @@ export function lookAgain(session: Ready, now: Now): Step {
     readsUnderWay: session.readsUnderWay + 1,
     look: { kind: "under-way", since, againAtMs: undefined },
   };
-  return [looking, [{ kind: "read-heads", requestId: 0n, since: from, limit: 0 }]];
+  return [looking, [{ kind: "look", since: from }]];
 }
 
 /** Plans a look because entries were lost; before the first answer there is no need, for that one will hold them. */

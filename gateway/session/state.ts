@@ -57,9 +57,10 @@ export type Draining = Readonly<{ state: "draining"; identity: Identity; uplink:
 export type Closed = Readonly<{ state: "closed" }>;
 
 /**
- * When the gateway reads heads on its own account, for pushes that never came here. A push may be published along a route
- * that was cached before this session had attached, so a look is due after the longest life of such a cache; and whenever
- * entries of the delivery stream were lost, or the socket dropped some. `since` is the last watermark that the device has
+ * When the gateway looks on its own account for pushes that never came here: it reads which conversations the session is to
+ * listen to, for one of them may have been the beginning of a membership, and then heads. A push may be published along a
+ * route that was cached before this session had attached, so a look is due after the longest life of such a cache; and
+ * whenever entries of the delivery stream were lost, or the socket dropped some. `since` is the last watermark that the device has
  * asked for and got: a look may itself be dropped.
  */
 export type Look =
@@ -138,7 +139,7 @@ export type GatewayEvent =
   | { kind: "behind"; conversationIds: readonly bigint[] }
   /** The device has let all retransmissions pass. */
   | { kind: "unresponsive" }
-  /** Entries of the delivery stream were lost: heads have to be read, at `lookAtMs`. */
+  /** Entries of the delivery stream were lost, or came too late to take effect: a look is due, at `lookAtMs`. */
   | { kind: "entries-lost"; lookAtMs: number };
 
 export type SettledSubmission = Readonly<{ clientId: bigint; outcome: Outcome }>;
@@ -155,14 +156,20 @@ export type SessionEffect =
   | { kind: "charge"; rate: GcraState }
   | { kind: "submit"; clientId: bigint; upMsg: Uint8Array }
   | { kind: "acknowledge"; ack: Ack }
-  | { kind: "read-sync"; sync: Sync }
-  | { kind: "read-heads"; requestId: bigint; since: bigint; limit: number }
-  | { kind: "read-pointers"; conversationIds: readonly bigint[] }
+  | ReadEffect
   /** Takes the socket off its topics, until it is put back. */
   | { kind: "pause-pushes" }
   | { kind: "resume-pushes" }
   | { kind: "mark-read"; readMark: ReadMark }
   | { kind: "close"; code: CloseCode };
+
+/** What has to be read from the store. Each is answered by an event. */
+export type ReadEffect =
+  | { kind: "read-sync"; sync: Sync }
+  | { kind: "read-heads"; requestId: bigint; since: bigint; limit: number }
+  /** Sees to it that the session listens to what it is to hear, and then reads heads. */
+  | { kind: "look"; since: bigint }
+  | { kind: "read-pointers"; conversationIds: readonly bigint[] };
 
 /** A frame to the device. */
 export type Reply = MessageInitShape<typeof ServerFrameSchema>["frame"] & {

@@ -108,7 +108,7 @@ export function createDownlinkWorld(limits: Partial<DownlinkLimits> = {}): Downl
     user,
     async listener(userId, rosterSeq, options) {
       const session = await user(userId, options);
-      await hub.subscribeInterests(session, [create(InterestSchema, { conversationId: 9n, rosterSeq })]);
+      await hub.subscribeInterests(session, async () => [create(InterestSchema, { conversationId: 9n, rosterSeq })]);
       return session;
     },
     async gone(session) {

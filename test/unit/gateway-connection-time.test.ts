@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { create } from "@bufbuild/protobuf";
+import { Code, ConnectError } from "@connectrpc/connect";
 import type { GatewayContext } from "../../gateway/context.js";
+import { InterestSchema, ListInterestsResponseSchema } from "../../gen/ts/tidewire/v1/conversation_pb.js";
 import { CloseCode, ErrorCode } from "../../gen/ts/tidewire/v1/error_pb.js";
 import { HeadsResponseSchema } from "../../gen/ts/tidewire/v1/message_pb.js";
 import { createConnectionWorld, type TestSocket } from "../support/connection-world.js";
@@ -92,6 +94,32 @@ describe("a connection, as time passes", () => {
     const shown = socket.frames().at(-1);
     assert.ok(shown?.case === "headsPage");
     assert.deepEqual([shown.value.requestId, shown.value.watermark, shown.value.heads.length], [0n, 0n, 1]);
+  });
+
+  it("listens to what it finds that it is to hear when it looks again", async () => {
+    const { conversations } = createConnectionWorld().context;
+    const answers = [[], [create(InterestSchema, { conversationId: 9n, rosterSeq: 3n })]];
+    const listInterests = async () => create(ListInterestsResponseSchema, { interests: answers.shift() ?? [] });
+    const { clock, socket } = await loggedIn({ conversations: { ...conversations, listInterests } });
+    socket.send({ case: "heads", value: { requestId: 1n } });
+    await clock.settle(1_000);
+    assert.equal(socket.topics.has("c9"), false);
+    await clock.settle(1_010);
+    assert.equal(socket.topics.has("c9"), true);
+  });
+
+  it("looks again and again while it cannot be found out what it is to hear", async () => {
+    const { conversations } = createConnectionWorld().context;
+    let calls = 0;
+    const listInterests = async () => {
+      if (calls++ > 0) throw new ConnectError("away", Code.Unavailable);
+      return create(ListInterestsResponseSchema);
+    };
+    const { clock, socket } = await loggedIn({ conversations: { ...conversations, listInterests } });
+    socket.send({ case: "heads", value: { requestId: 1n } });
+    await clock.settle(6_100);
+    assert.equal(calls, 1 + 3);
+    assert.ok(isOpen(socket));
   });
 
   it("needs one timer, however much it says", async () => {

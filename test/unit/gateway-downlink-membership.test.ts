@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { byUser, createDownlinkWorld, type Entry, entry } from "../support/downlink-world.js";
+import { byUser, createDownlinkWorld, type Entry, entry, type Listener } from "../support/downlink-world.js";
 
 /** An entry by conversation that changes no members, and the latest change below it. */
 const said = (seq: number, rosterSeq: bigint): Entry => entry(seq, { rosterSeq });
+
+const looks = ({ events }: Listener) => events.filter(({ kind }) => kind === "entries-lost").length;
 
 describe("a membership by conversation", () => {
   it("begins with the entry that says so, and with nothing before", async () => {
@@ -172,6 +174,35 @@ describe("a change of members that has not come here", () => {
     entries(entry(3, { leftUserIds: [7n] })); // published before this log was started, and overtaken
     entries(said(6, 5n));
     for (const { heard } of [ann, bob]) assert.deepEqual(heard, [5, 6]);
+  });
+
+  it("makes those look again whose membership it began, if a session that came later has read of a newer one", async () => {
+    const { entries, listener, user } = createDownlinkWorld();
+    const ann = await user(7n);
+    const bob = await listener(8n, 12n);
+    entries(entry(10, { joinedUserIds: [7n, 8n] }), entry(11, { leftUserIds: [99n] }));
+    assert.deepEqual([ann.heard, bob.heard], [[], []]);
+    assert.deepEqual([ann, bob].map(looks), [1, 0], "the one that listens has missed nothing");
+  });
+
+  it("makes them look again also if it comes after its hole was given up, or says that they listen from there", async () => {
+    const { clock, entries, listener, user } = createDownlinkWorld();
+    const [ann, cid] = [await user(7n), await user(9n)];
+    await listener(8n, 12n);
+    entries(said(13, 12n), said(15, 12n));
+    await clock.settle(2_100);
+    entries(entry(12, { joinedUserIds: [8n] }), entry(10, { joinedUserIds: [7n] }));
+    assert.deepEqual([ann, cid].map(looks), [1, 0]);
+    entries(entry(9, { userIds: [8n, 9n], announcesConversation: true, rosterSeq: 9n }));
+    assert.deepEqual([ann, cid].map(looks), [1, 1]);
+  });
+
+  it("makes nobody look who waits for another change to come", async () => {
+    const { entries, listener } = createDownlinkWorld();
+    const ann = await listener(7n, 5n);
+    const bob = await listener(8n, 9n);
+    entries(entry(3, { joinedUserIds: [8n] }));
+    assert.deepEqual([ann, bob].map(looks), [0, 0]);
   });
 
   it("does no harm when it comes twice", async () => {

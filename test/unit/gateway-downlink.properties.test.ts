@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { create } from "@bufbuild/protobuf";
 import fc from "fast-check";
-import { InterestSchema } from "../../gen/ts/tidewire/v1/conversation_pb.js";
+import { type Interest, InterestSchema } from "../../gen/ts/tidewire/v1/conversation_pb.js";
 import { createDownlinkWorld, type DownlinkWorld, type Listener } from "../support/downlink-world.js";
 import { happening, type MembershipLog, makeLog, type Routing, userIds } from "../support/membership-log.js";
 
@@ -48,7 +48,14 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("store" as const), answers: fc.boolean() }) },
 );
 
-type Device = { session: Listener; userId: bigint; loggedInAtSeq: number; listens: boolean };
+type Device = {
+  readonly session: Listener;
+  readonly userId: bigint;
+  readonly loggedInAtSeq: number;
+  /** Answers the reading of its interests, which began when it logged in; resolves once it listens. */
+  readonly listen: (interests: readonly Interest[]) => Promise<void>;
+  listens: boolean;
+};
 
 /** A downlink into which a log comes as chance has it, and devices that come and go. */
 class Story {
@@ -116,7 +123,7 @@ class Story {
 
   async #login(userId: bigint) {
     const session = await this.world.user(userId, { device: ++this.#devices });
-    const device = { session, userId, loggedInAtSeq: this.#headSeq, listens: false };
+    const device = { session, userId, loggedInAtSeq: this.#headSeq, listen: this.#read(session), listens: false };
     this.devices.push(device);
     this.#present.push(device);
   }
@@ -126,7 +133,19 @@ class Story {
     device.listens = true;
     const rosterSeq = this.#log.interestOf(device.userId, device.loggedInAtSeq);
     const interests = rosterSeq === undefined ? [] : [create(InterestSchema, { conversationId: 9n, rosterSeq })];
-    await this.world.hub.subscribeInterests(device.session, interests);
+    await device.listen(interests);
+  }
+
+  #read(session: Listener): Device["listen"] {
+    let answer: (interests: readonly Interest[]) => void = () => assert.fail("not asked yet");
+    const read = new Promise<readonly Interest[]>((resolve) => {
+      answer = resolve;
+    });
+    const listening = this.world.hub.subscribeInterests(session, () => read);
+    return (interests) => {
+      answer(interests);
+      return listening;
+    };
   }
 
   async #go(index: number) {

@@ -83,7 +83,7 @@ describe("heads", () => {
 });
 
 const tick = { kind: "tick" } as const;
-const look = (since: bigint) => ({ kind: "read-heads", requestId: 0n, since, limit: 0 });
+const look = (since: bigint) => ({ kind: "look", since });
 const found = [{ conversationId: 9n, headSeq: 3n }];
 
 /** The device has read all its heads up to this watermark. */

@@ -226,6 +226,8 @@ class Shell {
         return void this.#reads.push(syncPage(effect.sync.requestId));
       case "read-heads":
         return void this.#reads.push(headsPage({ requestId: effect.requestId, watermark: 8n }));
+      case "look":
+        return void this.#reads.push(headsPage({ watermark: 8n }));
       case "read-pointers":
         this.#pointers += 1;
         return;
