@@ -12,8 +12,6 @@ export type UpkeepOptions = Readonly<{
   downlink: Downlink;
 }>;
 
-/** How often gauges are set, in milliseconds. */
-const GAUGES_MS = 1_000;
 /** How often what is idle is forgotten, in milliseconds. */
 const SWEEP_MS = 5_000;
 
@@ -31,11 +29,11 @@ export async function startUpkeep(options: UpkeepOptions): Promise<AsyncDisposab
     });
   }
 
-  function setGauges() {
-    metrics.lanesQueuedBytes.set(lanes.queuedBytes);
-    metrics.activeConversations.set(downlink.activeConversations);
-    metrics.ringBytes.set(downlink.ringBytes);
-    metrics.timers.set(timers.size);
+  function showGauges() {
+    metrics.lanesQueuedBytes.follow(() => lanes.queuedBytes);
+    metrics.activeConversations.follow(() => downlink.activeConversations);
+    metrics.ringBytes.follow(() => downlink.ringBytes);
+    metrics.timers.follow(() => timers.size);
   }
 
   function forgetIdle() {
@@ -48,8 +46,8 @@ export async function startUpkeep(options: UpkeepOptions): Promise<AsyncDisposab
     await hub.renewLeases();
   }
 
+  showGauges();
   await renew();
-  every(GAUGES_MS, setGauges);
   every(SWEEP_MS, forgetIdle);
   every(leaseMs / 3, () => {
     renew().catch((error: unknown) => log.warn({ err: error }, "leases were not renewed; the next attempt follows"));

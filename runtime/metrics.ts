@@ -18,6 +18,23 @@ export function createMetrics() {
     new Counter<Label>({ name: `tidewire_${name}`, help, labelNames, registers });
   const gauge = <Label extends string = never>(name: string, help: string, labelNames: readonly Label[] = []) =>
     new Gauge<Label>({ name: `tidewire_${name}`, help, labelNames, registers });
+  /** A gauge that is read when somebody asks, and costs nothing until then. */
+  const reading = (name: string, help: string) => {
+    let read = () => 0;
+    new Gauge({
+      name: `tidewire_${name}`,
+      help,
+      registers,
+      collect() {
+        this.set(read());
+      },
+    });
+    return {
+      follow(value: () => number) {
+        read = value;
+      },
+    };
+  };
   const histogram = <Label extends string = never>(
     name: string,
     help: string,
@@ -38,7 +55,7 @@ export function createMetrics() {
     framesSent: counter("frames_sent_total", "Frames to single devices, by kind; pushes count in pushes", ["kind"]),
     nacks: counter("nacks_total", "up_nack frames, by reason", ["reason"]),
 
-    lanesQueuedBytes: gauge("lanes_queued_bytes", "Bytes that wait in the lanes of this process"),
+    lanesQueuedBytes: reading("lanes_queued_bytes", "Bytes that wait in the lanes of this process"),
     laneBatchMessages: histogram("lane_batch_messages", "Messages in a batch as a lane submits it", batchBuckets),
     laneRetries: counter("lane_retries_total", "Batches that a lane has repeated"),
 
@@ -65,9 +82,9 @@ export function createMetrics() {
     ]),
     streamGaps: counter("stream_gaps_total", "Gaps in the delivery stream, after which heads are read again"),
     ackSeconds: histogram("ack_seconds", "From a push to the first ack that covers it", secondsBuckets),
-    activeConversations: gauge("active_conversations", "Conversations in which something has happened lately"),
-    ringBytes: gauge("ring_bytes", "Bytes of recent frames that are kept for retransmission"),
-    timers: gauge("timers", "Timers that are set"),
+    activeConversations: reading("active_conversations", "Conversations in which something has happened lately"),
+    ringBytes: reading("ring_bytes", "Bytes of recent frames that are kept for retransmission"),
+    timers: reading("timers", "Timers that are set"),
     pushesDropped: counter("pushes_dropped_total", "WebSocket messages dropped because a device reads too slowly"),
 
     rpcSeconds: histogram("rpc_seconds", "Duration of RPCs, by method and code", secondsBuckets, ["method", "code"]),

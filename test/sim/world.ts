@@ -229,6 +229,7 @@ export class World {
       restartMs: () => app.between(500, 5_000),
       createNode: () => this.#createNode(name),
       token: () => this.#issueToken(userId),
+      conversationIds: () => this.conversationIds,
       connect: (visitor) => this.#connect(visitor, app),
     });
   }

@@ -259,6 +259,12 @@ describe("the invariants", () => {
         history.toldRefused(told);
       });
     });
+    it("sees a refusal that leaves a gateway for a message that is in the log, whether or not it arrives", () => {
+      assertBreaks(11, ({ records }) => {
+        const outcome = { kind: "refused" as const, code: ErrorCode.NOT_A_MEMBER };
+        change(records.upAcksLeft, 0, { outcome });
+      });
+    });
     it("sees a message that has vanished without an outcome, unless its storage was rolled back", () => {
       assertBreaks(11, ({ records }) => void records.toldStored.shift());
       assertHolds(({ records, history }) => {
@@ -346,6 +352,13 @@ describe("the invariants", () => {
       restore(scene);
       const last = scene.records.upAcksLeft.findIndex((upAck) => upAck.clientId === 3n);
       change(scene.records.upAcksLeft, last, { atMs: 86 });
+    });
+    // Stored, then taken out of the log by the restore, and refused when it came again.
+    assertHolds((scene) => {
+      restore(scene);
+      const last = scene.records.toldStored.findIndex(({ text }) => text === "a1#3");
+      const [told] = scene.records.toldStored.splice(last, 1);
+      if (told) scene.history.toldRefused({ ...told, atMs: 90, code: ErrorCode.UNKNOWN_CONVERSATION });
     });
   });
 });

@@ -10,6 +10,7 @@ import type { Faults } from "../faults/faults.js";
 import type { DeviceEnd, Link } from "../network/link.js";
 import type { Visitor } from "../processes/gateway-host.js";
 import { acksIn, withoutAcks } from "./client-frames.js";
+import { makeLies } from "./lies.js";
 import { copyStorage, createDeviceStorage } from "./storage.js";
 
 /** Who looks on, for the history. */
@@ -43,6 +44,8 @@ export type DeviceOptions = Readonly<{
   createNode(): SimNode;
   /** An access token; undefined if there is none to be had just now. */
   token(): string | undefined;
+  /** All conversations of its world. */
+  conversationIds(): readonly bigint[];
   /** Opens a WebSocket to some gateway. */
   connect(visitor: Visitor): void;
 }>;
@@ -102,6 +105,7 @@ export class SimDevice {
   /** What keeps it from working ends. */
   heal(): void {
     this.process?.node.resume();
+    this.process?.endLies();
     this.boot();
     if (this.isLoggedOut) this.logIn();
   }
@@ -155,7 +159,7 @@ export class DeviceProcess {
   readonly #options: DeviceOptions;
   /** The number that the core gave to what it is connected to, or wants to be. */
   #socket: number | undefined;
-  #swallowsAcks = false;
+  #acks: "honest" | "swallowed" | "absurd" = "honest";
   #wake: { planned: Planned; atMs: number } | undefined;
   #committedMs = 0;
 
@@ -251,7 +255,7 @@ export class DeviceProcess {
 
   #connect(socket: number): void {
     this.#socket = socket;
-    this.#swallowsAcks = this.#options.faults.strikes("acks-swallowed");
+    this.#acks = this.#chooseAcks();
     const end: DeviceEnd = {
       message: (bytes) => this.step({ kind: "socket-message", socket, bytes }),
       closed: (code) => this.step({ kind: "socket-closed", socket, code }),
@@ -272,10 +276,34 @@ export class DeviceProcess {
   }
 
   #transmit(bytes: Uint8Array): void {
-    const said = this.#swallowsAcks ? withoutAcks(bytes) : bytes;
-    if (said === undefined) return;
-    if (!this.#swallowsAcks) for (const ack of acksIn(bytes)) this.#options.witness.acked(this.#device, ack);
-    this.link?.transmit(said);
+    if (this.#acks === "swallowed") {
+      const others = withoutAcks(bytes);
+      if (others !== undefined) this.link?.transmit(others);
+      return;
+    }
+    const acks = acksIn(bytes);
+    for (const ack of acks) this.#options.witness.acked(this.#device, ack);
+    this.link?.transmit(bytes);
+    if (this.#acks === "absurd" && acks.length > 0) this.#lie();
+  }
+
+  #chooseAcks(): "honest" | "swallowed" | "absurd" {
+    const { faults } = this.#options;
+    if (faults.strikes("acks-swallowed")) return "swallowed";
+    return faults.strikes("acks-absurd") ? "absurd" : "honest";
+  }
+
+  #lie(): void {
+    const { witness, conversationIds, random } = this.#options;
+    const { cursors } = this.#device.storage.snapshot;
+    const { ack, frames } = makeLies({ random, conversationIds: conversationIds(), cursors });
+    witness.acked(this.#device, ack);
+    this.link?.transmit(frames);
+  }
+
+  /** Whoever says that it has what it has not is not sent that again: it finds it when it logs in. */
+  endLies(): void {
+    if (this.#acks === "absurd") this.link?.cut();
   }
 
   /** Wakes the core at its deadline. A wake that comes too early only looks again: deadlines move away with every frame. */

@@ -20,6 +20,7 @@ type Recorder = {
   observe(labels: Labels | number, value?: number): void;
   dec(): void;
   set(): void;
+  follow(): void;
 };
 
 /**
@@ -48,5 +49,6 @@ function createRecorder(metric: string, counts: Counts): Recorder {
     },
     dec() {},
     set() {},
+    follow() {},
   };
 }

@@ -6,6 +6,8 @@ export const occasions = {
   "connect-refused": 0.3,
   /** A device's acks of one connection never leave it. */
   "acks-swallowed": 0.3,
+  /** A device says of one connection's conversations, and of others, what is not so. */
+  "acks-absurd": 0.2,
   /** The app has no token for its device at the moment. */
   "token-failed": 0.3,
   /** The app hands out a token that has expired. */

@@ -74,7 +74,8 @@ export const outcomesAreFinal: Invariant = {
   number: 11,
   title: "every outcome is stored, refused or unknown, and unknown resolves to one of the two",
   *check(evidence) {
-    const { records, eras, facts, setBacks, rollbacks } = evidence;
+    const { records, facts, setBacks, rollbacks } = evidence;
+    yield* findStoredRefusals(evidence);
     const stored = new Set(records.toldStored.map(({ text }) => text));
     const refused = new Set(records.toldRefused.map(({ text }) => text));
     for (const { text, deviceId, atMs } of records.toldRefused) {
@@ -82,7 +83,7 @@ export const outcomesAreFinal: Invariant = {
         yield { atMs, what: `${deviceId} was told that a message is refused which it has not sent` };
       if (text === undefined || setBacks(deviceId) > 1) continue;
       if (stored.has(text)) yield { atMs, what: `${quote(text)} was both stored and refused` };
-      if (eras.some((era) => era.byText.has(text)))
+      if (evidence.eraAt(atMs).byText.has(text) || evidence.present.byText.has(text))
         yield { atMs, what: `${quote(text)} was refused, but it is in the log` };
     }
     const waiting = new Set(facts.devices.flatMap(({ outbox }) => outbox));
@@ -94,6 +95,16 @@ export const outcomesAreFinal: Invariant = {
     }
   },
 };
+
+/** In the log of the time: one that a restore has taken out of it may be refused when it comes again. */
+function* findStoredRefusals({ records, eraAt }: Evidence): Iterable<Finding> {
+  for (const upAck of records.upAcksLeft) {
+    const { atMs, outcome } = upAck;
+    const id = idOfAck(upAck);
+    if (outcome.kind === "refused" && eraAt(atMs).byId.has(id))
+      yield { atMs, what: `${id} was refused, but it is in the log` };
+  }
+}
 
 export const nothingIsToldBeforeItsCommit: Invariant = {
   number: 13,
