@@ -3,8 +3,11 @@ import type { RisingMark, RisingMarks } from "../runtime/fabric/fabric.js";
 import type { Logger } from "../runtime/log.js";
 import type { Timers } from "./timers.js";
 
-/** What devices have acknowledged, on its way to the fabric: gathered, so that a wave of acks is one call. */
-export interface DeliveredMarks {
+/**
+ * What devices have acknowledged, on its way to the fabric: gathered, so that a wave of acks is one call. Disposing of it hands over
+ * what is left.
+ */
+export interface DeliveredMarks extends AsyncDisposable {
   note(userId: bigint, cursors: readonly Pick<Cursor, "conversationId" | "seq">[]): void;
   /** Users of whom something waits. */
   readonly size: number;
@@ -21,16 +24,17 @@ export function createDeliveredMarks({ marks, timers, log }: DeliveredMarksOptio
   let count = 0;
   let timer: Disposable | undefined;
 
-  function flush() {
+  async function flush() {
     timer?.[Symbol.dispose]();
     timer = undefined;
+    if (waiting.size === 0) return;
     const raised: RisingMark[] = [];
     for (const [userId, seqs] of waiting) {
       for (const [conversationId, seq] of seqs) raised.push({ userId, conversationId, seq });
     }
     waiting.clear();
     count = 0;
-    marks.raise(raised).catch((error: unknown) => {
+    await marks.raise(raised).catch((error: unknown) => {
       log.warn({ err: error }, "delivered marks were not raised; later acks make up for it");
     });
   }
@@ -44,11 +48,12 @@ export function createDeliveredMarks({ marks, timers, log }: DeliveredMarksOptio
         if (before === undefined) count++;
         if (before === undefined || before < seq) seqs.set(conversationId, seq);
       }
-      if (count >= WAITING_MAX) flush();
-      else timer ??= timers.after(GATHER_MS, flush);
+      if (count >= WAITING_MAX) void flush();
+      else timer ??= timers.after(GATHER_MS, () => void flush());
     },
     get size() {
       return waiting.size;
     },
+    [Symbol.asyncDispose]: flush,
   };
 }

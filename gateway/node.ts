@@ -72,7 +72,12 @@ export async function startNode(options: NodeOptions, deps: NodeDeps): Promise<G
   const { context, downlink } = createShared(options, deps);
   const connections = createConnections(context);
   const stream = await fabric.streams.consume(id, (entry) => downlink.deliver(entry));
-  const upkeep = await startUpkeep({ id, fabric, leaseMs: LEASE_MS, context, connections, downlink });
+  const upkeep = await startUpkeep({ id, fabric, leaseMs: LEASE_MS, context, connections, downlink }).catch(
+    async (error: unknown) => {
+      await stream[Symbol.asyncDispose]();
+      throw error;
+    },
+  );
   return {
     context,
     connections,
@@ -98,6 +103,7 @@ export async function startNode(options: NodeOptions, deps: NodeDeps): Promise<G
     },
     async [Symbol.asyncDispose]() {
       await upkeep[Symbol.asyncDispose]();
+      await context.delivered[Symbol.asyncDispose]();
       await context.lanes[Symbol.asyncDispose]();
       await stream[Symbol.asyncDispose]();
       downlink[Symbol.dispose]();

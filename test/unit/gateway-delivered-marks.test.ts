@@ -98,6 +98,15 @@ describe("delivered marks", () => {
     assert.equal(calls.length, 1, "and not again when the second is over");
   });
 
+  it("go to the fabric when they are disposed of, once", async () => {
+    const { calls, marks, note, timers } = world();
+    note(7n, 9n, 3n);
+    await marks[Symbol.asyncDispose]();
+    await marks[Symbol.asyncDispose]();
+    assert.deepEqual(calls, [[{ userId: 7n, conversationId: 9n, seq: 3n }]]);
+    assert.equal(timers.size, 0);
+  });
+
   it("are given up when the fabric does not take them: devices acknowledge again", async () => {
     const { calls, clock, fail, marks, note, warnings } = world();
     fail();
