@@ -74,9 +74,7 @@ class NaiveOutbox {
     if (!this.entries.some((entry) => entry.clientId === clientId)) return false;
     this.entries = this.entries.filter((entry) => entry.clientId !== clientId);
     this.#lastHole = 0;
-    this.#retransmissions = 0;
-    this.#retransmitAtMs = undefined;
-    if (this.#isAnyUnderWay()) this.#arm(nowMs);
+    this.#beginPatience(nowMs);
     this.#advanceLine();
     return true;
   }
@@ -96,12 +94,19 @@ class NaiveOutbox {
     return "kept";
   }
 
-  conflict(clientId: number): "kept" | "lost" {
+  conflict(clientId: number, nowMs: number): "kept" | "lost" {
     if (this.line.state === "shut" || !this.#has(clientId)) return "kept";
     if (this.line.state !== "settling" || clientId > this.line.through) return "lost";
     this.line.conflicting.add(clientId);
+    this.#beginPatience(nowMs);
     this.#advanceLine();
     return "kept";
+  }
+
+  #beginPatience(nowMs: number): void {
+    this.#retransmissions = 0;
+    this.#retransmitAtMs = undefined;
+    if (this.#isAnyUnderWay()) this.#arm(nowMs);
   }
 
   #has(clientId: number): boolean {
@@ -214,7 +219,7 @@ describe("outbox, beside a window on paper,", () => {
               break;
             }
             case "conflict":
-              assert.equal(refuse(pick(command.which), NackReason.CONFLICT), naive.conflict(pick(command.which)));
+              assert.equal(refuse(pick(command.which), NackReason.CONFLICT), naive.conflict(pick(command.which), nowMs));
               break;
             case "login": {
               const first = naive.entries[0]?.clientId ?? naive.next;

@@ -225,6 +225,18 @@ describe("a device's uplink", () => {
     assert.match(JSON.stringify(world.core.pending()[0]?.content), /one/);
   });
 
+  it("asks again a second after a conflict for what was not answered, however often it has asked before", () => {
+    const world = new DeviceWorld();
+    sendMany(world, 9);
+    world.login({ lastClientId: 9n });
+    for (let clientId = 1n; clientId < 9n; clientId++) {
+      world.sent();
+      world.say(nack(clientId, NackReason.CONFLICT)); // the server's rate lets through one at a time
+      world.advance(1_250);
+      assert.deepEqual(ids(world)[0], clientId + 1n);
+    }
+  });
+
   it("tells the app which numbers changed", () => {
     const world = new DeviceWorld();
     sendMany(world, 2);

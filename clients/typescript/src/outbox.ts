@@ -185,16 +185,14 @@ class DeviceOutbox implements Outbox {
     const freeFrom = by === "ack" ? this.#waited?.for : (this.#waited?.sentMost ?? 0n) + 1n;
     if (freeFrom !== undefined && clientId >= freeFrom) this.#waited = undefined;
     this.#lastHole = 0n;
-    this.#retransmissions = 0;
-    this.#retransmitAtMs = undefined;
-    if (this.#anyUnderWay()) this.#armRetransmission(nowMs);
+    this.#beginPatience(nowMs);
     const { writes, moves } = this.#advanceLine();
     return { writes: [{ kind: "outbox-remove", clientId }, ...writes], moves };
   }
 
   refuse(nack: UpNack, nowMs: number): Refusal {
     if (this.#line.state === "shut") return kept;
-    if (nack.reason === NackReason.CONFLICT) return this.#onConflict(nack.expected);
+    if (nack.reason === NackReason.CONFLICT) return this.#onConflict(nack.expected, nowMs);
     this.#waited = { for: nack.expected, sentMost: this.#sentMost };
     if (nack.reason === NackReason.HOLE) return this.#onHole(nack.expected);
     // Too fast, too busy, or a reason of a later version: all of them pass.
@@ -204,10 +202,11 @@ class DeviceOutbox implements Outbox {
     return kept;
   }
 
-  #onConflict(clientId: bigint): Refusal {
+  #onConflict(clientId: bigint, nowMs: number): Refusal {
     if (!this.#frames.has(clientId)) return kept;
     if (this.#line.state !== "settling" || clientId > this.#line.through) return { kind: "lost" };
     this.#line.conflicting.add(clientId);
+    this.#beginPatience(nowMs);
     return { kind: "kept", ...this.#advanceLine() };
   }
 
@@ -225,6 +224,13 @@ class DeviceOutbox implements Outbox {
 
   #jittered(delayMs: number): number {
     return delayMs * (1 + this.#random() / 4);
+  }
+
+  /** The server answers: what is still under way gets the shortest time again. */
+  #beginPatience(nowMs: number): void {
+    this.#retransmissions = 0;
+    this.#retransmitAtMs = undefined;
+    if (this.#anyUnderWay()) this.#armRetransmission(nowMs);
   }
 
   #armRetransmission(nowMs: number): void {

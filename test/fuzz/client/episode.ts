@@ -85,7 +85,7 @@ class ClientEpisode implements Episode {
     if (roll < 0.85) return this.#read(conversationId, random);
     if (roll < 0.9) return device.advance(random.whole(500, 5_000));
     if (roll < 0.93) return hangUp(device, random.pick(closeCodes));
-    if (roll < 0.95) return device.restart();
+    if (roll < 0.95) return this.#restart();
     if (roll < 0.96) return this.#stop();
     if (roll < 0.97) return device.advance(90_000);
   }
@@ -93,6 +93,12 @@ class ClientEpisode implements Episode {
   #read(conversationId: bigint, random: Random): void {
     const seq = BigInt(random.whole(0, 20));
     this.#device.step({ kind: "read", conversationId, seq, counter: random.chance(0.5) ? seq : undefined });
+  }
+
+  /** Sockets are numbered anew in each life. */
+  #restart(): void {
+    this.#device.restart();
+    this.#staleSocket = -1;
   }
 
   #stop(): void {
