@@ -1,6 +1,7 @@
 import type { Hub, LocalSession } from "../hub.js";
 import { type ConversationLog, waitFor } from "./conversation-log.js";
 import { createFrameRing, type FrameRing, type FrameRingLimits } from "./frame-ring.js";
+import { createSendTimes, type SendTimes } from "./send-times.js";
 import { createSubscribers, type Subscribers } from "./subscribers.js";
 
 /** What this gateway keeps of a conversation in which something happens: the same for all its connections. */
@@ -10,6 +11,7 @@ export type ActiveConversation = {
   /** The seq that goes out now, or next. */
   nextSeq: bigint;
   readonly ring: FrameRing;
+  readonly sendTimes: SendTimes;
   readonly subscribers: Subscribers<LocalSession>;
   /** The latest change of members that has gone out here. */
   rosterSeq: bigint;
@@ -28,7 +30,7 @@ export interface ActiveConversations {
   get(conversationId: bigint): ActiveConversation | undefined;
   /** The conversation, begun if need be with `firstSeq` as the next seq that goes out. */
   begin(conversationId: bigint, firstSeq: bigint, nowMs: number): ActiveConversation;
-  /** Keeps a frame, and drops those of the conversation that began first while all together are too large. */
+  /** Notes that a frame is sent, keeps it, and drops those of the conversation that began first while all together are too large. */
   keep(conversation: ActiveConversation, seq: bigint, frame: Uint8Array, nowMs: number): void;
   /** Forgets conversations that have been quiet, and in which nothing waits and nobody is behind. */
   forgetIdle(beforeMs: number): void;
@@ -75,6 +77,7 @@ export function createActiveConversations(
         log: waitFor(firstSeq, nowMs),
         nextSeq: firstSeq,
         ring: createFrameRing(limits),
+        sendTimes: createSendTimes(),
         subscribers: createSubscribers((session) => session.pushed.delete(id)),
         rosterSeq: 0n,
         mending: undefined,
@@ -84,7 +87,8 @@ export function createActiveConversations(
       conversations.set(id, conversation);
       return conversation;
     },
-    keep({ ring }, seq, frame, nowMs) {
+    keep({ ring, sendTimes }, seq, frame, nowMs) {
+      sendTimes.note(seq, nowMs);
       const before = ring.bytes;
       ring.push(seq, frame, nowMs);
       ringBytes += ring.bytes - before;

@@ -32,13 +32,17 @@ export function createRetransmission({ hub, timers, monotonicMs, metrics }: Retr
     let nextMs = Number.POSITIVE_INFINITY;
     const exhausted: LocalSession[] = [];
     for (const behind of conversation.subscribers.behind(conversation.log.headSeq)) {
-      const { session } = behind;
-      const dueMs = overdueAtMs(session.flow, conversation.ring.sentAtMs(behind.firstSeq) ?? 0, nowMs);
+      const { session, firstSeq } = behind;
+      const dueMs = overdueAtMs(session.flow, sentByMs(conversation, firstSeq), nowMs);
       if (dueMs <= nowMs && !resend(conversation, behind, nowMs)) exhausted.push(session);
       nextMs = Math.min(nextMs, dueMs > nowMs ? dueMs : Math.max(session.flow.quietUntilMs, nowMs + LOOK_MS));
     }
     if (Number.isFinite(nextMs)) planLook(conversation, nextMs);
     for (const session of exhausted) session.dispatch({ kind: "unresponsive" });
+  }
+
+  function sentByMs({ ring, sendTimes }: ActiveConversation, seq: bigint): number {
+    return ring.sentAtMs(seq) ?? sendTimes.sentByMs(seq) ?? 0;
   }
 
   /** The earliest look counts: a device that is left alone for long must not put off what others lack. */

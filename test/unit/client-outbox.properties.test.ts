@@ -219,7 +219,10 @@ describe("outbox, beside a window on paper,", () => {
               break;
             }
             case "conflict":
-              assert.equal(refuse(pick(command.which), NackReason.CONFLICT), naive.conflict(pick(command.which), nowMs));
+              assert.equal(
+                refuse(pick(command.which), NackReason.CONFLICT),
+                naive.conflict(pick(command.which), nowMs),
+              );
               break;
             case "login": {
               const first = naive.entries[0]?.clientId ?? naive.next;

@@ -273,6 +273,28 @@ describe("what the ring does not hold", () => {
     assert.deepEqual(ann.events, [behind, behind]);
   });
 
+  it("is not late before the timeout, though it is gone: much was said at once", async () => {
+    const { ack, ann, clock, entries } = await world({ framesMax: 2 });
+    entries(byUser(1, 7n));
+    clock.advance(200);
+    ack(ann, 1);
+    clock.advance(700);
+    entries(byUser(2, 7n), byUser(3, 7n), byUser(4, 7n), byUser(5, 7n));
+    clock.advance(990);
+    assert.deepEqual(ann.events, []);
+    clock.advance(20);
+    assert.deepEqual(ann.events, [behind]);
+  });
+
+  it("is late after the timeout, though newer frames take its place all the time", async () => {
+    const { ann, clock, entries } = await world({ framesMax: 2 });
+    for (let seq = 1; seq <= 20; seq++) {
+      entries(byUser(seq, 7n));
+      clock.advance(100);
+    }
+    assert.deepEqual(ann.events, [behind]);
+  });
+
   it("concerns nobody who lacks only what it holds", async () => {
     const { ack, ann, clock, entries } = await world({ framesMax: 2 });
     entries(byUser(1, 7n), byUser(2, 7n), byUser(3, 7n));

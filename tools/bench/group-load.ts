@@ -23,6 +23,11 @@ const roundTimeoutMs = 30_000;
  */
 const quietMs = 250;
 const pollMs = 10;
+/**
+ * Two seconds after a device has its heads the server looks for what it may have missed while it logged in. That is over before a
+ * round begins, so that none pays for it.
+ */
+const secondLookMs = 3_000;
 /** What a push takes besides its text, at most, in bytes. */
 const pushOverheadBytes = 156;
 
@@ -39,6 +44,7 @@ export async function openGroupLoad({ port, conversationId, credentials }: JoinR
     return { userId, member: await openMember({ ...credential, port, conversationId, inboxBytes, delivered, lost }) };
   };
   const online = await mapBounded(credentials, loginsMax, open);
+  await sleep(systemClock, secondLookMs);
   let played: Played | undefined;
 
   return {
