@@ -1,6 +1,6 @@
 import { closeMeanings } from "../gen/ts/tidewire/v1/close-codes.js";
 import { CloseCode, ErrorCode } from "../gen/ts/tidewire/v1/error_pb.js";
-import { type Cursor, NackReason } from "../gen/ts/tidewire/v1/frame_pb.js";
+import { NackReason } from "../gen/ts/tidewire/v1/frame_pb.js";
 import { TidewireError, unreachable } from "../runtime/error.js";
 import type { GatewayContext } from "./context.js";
 import { parseDeviceEvent } from "./device-event.js";
@@ -10,7 +10,7 @@ import type { LocalSession } from "./hub.js";
 import { createReadMarks } from "./read-marks.js";
 import type { Socket, SocketHandler } from "./server.js";
 import { deadlineMs } from "./session/deadline.js";
-import type { Identity, Session, SessionEffect, SessionEvent } from "./session/state.js";
+import type { AckedCursors, Identity, Session, SessionEffect, SessionEvent } from "./session/state.js";
 import { createSession, step } from "./session/step.js";
 import { attachSession, openSession, read, renewSession } from "./session-calls.js";
 import type { UplinkSource } from "./uplink/lanes.js";
@@ -64,7 +64,7 @@ export function createConnection(socket: Socket, context: GatewayContext): Conne
       case "submit":
         return lanes.submit({ source: identified(), clientId: effect.clientId, upMsg: effect.upMsg });
       case "acknowledge":
-        return acknowledge(effect.ack.cursors);
+        return acknowledge(effect.cursors);
       case "read-sync":
       case "read-heads":
       case "look":
@@ -85,7 +85,7 @@ export function createConnection(socket: Socket, context: GatewayContext): Conne
     }
   }
 
-  function acknowledge(cursors: readonly Cursor[]) {
+  function acknowledge(cursors: AckedCursors) {
     const session = identified();
     downlink.acknowledge(session, cursors);
     delivered.note(session.userId, cursors);

@@ -14,6 +14,7 @@ import { decode } from "../runtime/binary.js";
 import { TidewireError, unreachable } from "../runtime/error.js";
 import type { GcraState } from "../runtime/gcra.js";
 import { peekClientId, peekFrame } from "./frames.js";
+import { readCursors } from "./read-cursors.js";
 import type { DeviceEvent } from "./session/state.js";
 
 /** What an `up_msg` needs to know of its surroundings. */
@@ -38,7 +39,7 @@ export function parseDeviceEvent(frame: Uint8Array, context: UplinkContext): Dev
       };
     }
     case "ack":
-      return { kind: "ack", ack: parse(AckSchema, body) };
+      return { kind: "ack", cursors: readCursors(body) ?? parse(AckSchema, body).cursors };
     case "heartbeat":
       return { kind: "heartbeat", heartbeat: parse(HeartbeatSchema, body) };
     case "sync":

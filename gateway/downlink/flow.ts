@@ -37,13 +37,16 @@ export function overdueAtMs(flow: Flow, sentAtMs: number, nowMs: number): number
 
 /** The device has said something that shows that it is at work: an ack or a sync. RFC 6298 (5.3): the timer begins anew. */
 export function hear(flow: Flow, nowMs: number): Flow {
-  const quietUntilMs = nowMs + rtoMs(flow.rtt);
-  return { ...flow, attempts: 0, roundUntilMs: Number.NEGATIVE_INFINITY, quietUntilMs };
+  const { rtt, roundAtMs } = flow;
+  // Written out, as below: with every ack comes a new one, and a spread takes many times as long.
+  return { rtt, attempts: 0, roundAtMs, roundUntilMs: Number.NEGATIVE_INFINITY, quietUntilMs: nowMs + rtoMs(rtt) };
 }
 
 /** What was sent at `sentAtMs` is acknowledged. Karn's rule: what may have been sent twice tells nothing. */
 export function measure(flow: Flow, sentAtMs: number, nowMs: number): Flow {
-  return sentAtMs <= flow.roundAtMs ? flow : { ...flow, rtt: addSample(flow.rtt, nowMs - sentAtMs) };
+  const { rtt, attempts, roundAtMs, roundUntilMs, quietUntilMs } = flow;
+  if (sentAtMs <= roundAtMs) return flow;
+  return { rtt: addSample(rtt, nowMs - sentAtMs), attempts, roundAtMs, roundUntilMs, quietUntilMs };
 }
 
 /**

@@ -1,5 +1,5 @@
 import { CloseCode, ErrorCode } from "../../gen/ts/tidewire/v1/error_pb.js";
-import { type Ack, GoawayReason, type Heartbeat } from "../../gen/ts/tidewire/v1/frame_pb.js";
+import { GoawayReason, type Heartbeat } from "../../gen/ts/tidewire/v1/frame_pb.js";
 import { closeFor, closeWith, errorFrame, send } from "./ending.js";
 import { finishRenewal, startRenewal } from "./login.js";
 import {
@@ -12,7 +12,7 @@ import {
   receiveHeads,
   receiveSync,
 } from "./reads.js";
-import type { Now, Ready, SessionEvent, SessionRules, Step } from "./state.js";
+import type { AckedCursors, Now, Ready, SessionEvent, SessionRules, Step } from "./state.js";
 import { closeForUnknownOutcome, receiveUpMsg, settleOutcomes } from "./uplink.js";
 
 export function stepReady(session: Ready, event: SessionEvent, now: Now, rules: SessionRules): Step {
@@ -24,7 +24,7 @@ export function stepReady(session: Ready, event: SessionEvent, now: Now, rules: 
     case "up-msg":
       return receiveUpMsg(heard(session, now, rules), event, now, rules.limits);
     case "ack":
-      return receiveAck(heard(session, now, rules), event.ack, rules);
+      return receiveAck(heard(session, now, rules), event.cursors, rules);
     case "sync":
       return receiveSync(heard(session, now, rules), event.sync, now, rules.limits);
     case "heads":
@@ -68,15 +68,20 @@ export function stepReady(session: Ready, event: SessionEvent, now: Now, rules: 
   }
 }
 
+/** How much later than need be a silent device is given up at most, in milliseconds. */
+const HEARD_MS = 1_000;
+
 const SIGNALS_UNSUPPORTED = { code: ErrorCode.UNSUPPORTED, detail: "signals are not offered" };
 
-function receiveAck(session: Ready, ack: Ack, { limits }: SessionRules): Step {
-  if (ack.cursors.length <= limits.ackMax) return [session, [{ kind: "acknowledge", ack }]];
+function receiveAck(session: Ready, cursors: AckedCursors, { limits }: SessionRules): Step {
+  if (cursors.length <= limits.ackMax) return [session, [{ kind: "acknowledge", cursors }]];
   return closeFor({ code: ErrorCode.MALFORMED, detail: `an ack may name ${limits.ackMax} conversations` });
 }
 
+/** Writes down that the device was heard, at most once in a second: that costs more than most frames do. */
 function heard(session: Ready, now: Now, rules: SessionRules): Ready {
-  return { ...session, silentAtMs: now.monotonicMs + 2.5 * rules.heartbeatIntervalMs };
+  const silentAtMs = now.monotonicMs + 2.5 * rules.heartbeatIntervalMs;
+  return silentAtMs <= session.silentAtMs ? session : { ...session, silentAtMs: silentAtMs + HEARD_MS };
 }
 
 function answerHeartbeat(session: Ready, { clientTimeMs }: Heartbeat, now: Now): Step {

@@ -1,7 +1,7 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { CloseCode, ErrorCode } from "../../gen/ts/tidewire/v1/error_pb.js";
 import type {
-  Ack,
+  Cursor,
   Heads,
   HeadsPage,
   Heartbeat,
@@ -99,7 +99,7 @@ export type DeviceEvent =
   | { kind: "heartbeat"; heartbeat: Heartbeat }
   /** `rate` is shared by the devices of a user on this gateway; `lane` says whether the device's lane has room. */
   | { kind: "up-msg"; clientId: bigint; upMsg: Uint8Array; rate: GcraState; lane: "open" | "full" }
-  | { kind: "ack"; ack: Ack }
+  | { kind: "ack"; cursors: AckedCursors }
   | { kind: "sync"; sync: Sync }
   | { kind: "heads"; heads: Heads }
   | { kind: "read-mark"; readMark: ReadMark }
@@ -107,6 +107,9 @@ export type DeviceEvent =
   | { kind: "logout" }
   /** What arrived is not a frame that the contract allows. */
   | { kind: "violation"; problem: Problem };
+
+/** Up to where a device holds its conversations. */
+export type AckedCursors = readonly Pick<Cursor, "conversationId" | "seq">[];
 
 export type AnswerEvent =
   | { kind: "opened"; identity: Identity; lastClientId: bigint }
@@ -155,7 +158,7 @@ export type SessionEffect =
   | { kind: "send"; frame: Reply }
   | { kind: "charge"; rate: GcraState }
   | { kind: "submit"; clientId: bigint; upMsg: Uint8Array }
-  | { kind: "acknowledge"; ack: Ack }
+  | { kind: "acknowledge"; cursors: AckedCursors }
   | ReadEffect
   /** Takes the socket off its topics, until it is put back. */
   | { kind: "pause-pushes" }

@@ -37,7 +37,7 @@ function stepDraining(session: Session & { state: "draining" }, event: SessionEv
     case "outcomes":
       return settleOutcomes(session, event.outcomes);
     case "ack":
-      return [session, [{ kind: "acknowledge", ack: event.ack }]];
+      return [session, [{ kind: "acknowledge", cursors: event.cursors }]];
     case "drained":
       return closeWith(CloseCode.GOING_AWAY);
     case "lagging":

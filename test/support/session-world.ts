@@ -13,7 +13,6 @@ import type {
 import { createSession, step } from "../../gateway/session/step.js";
 import type { CloseCode, ErrorCode } from "../../gen/ts/tidewire/v1/error_pb.js";
 import {
-  AckSchema,
   HeadsPageSchema,
   HeadsSchema,
   HeartbeatSchema,
@@ -153,7 +152,7 @@ export function headsPage(init: MessageInitShape<typeof HeadsPageSchema>): Sessi
 
 export const ack: SessionEvent = {
   kind: "ack",
-  ack: create(AckSchema, { cursors: [{ conversationId: 9n, seq: 3n }] }),
+  cursors: [{ conversationId: 9n, seq: 3n }],
 };
 
 export const readMark: SessionEvent = {

@@ -23,7 +23,7 @@ describe("a device's frame", () => {
     const heartbeat = parse({ case: "heartbeat", value: { clientTimeMs: 5n } });
     assert.equal(heartbeat.kind === "heartbeat" && heartbeat.heartbeat.clientTimeMs, 5n);
     const ack = parse({ case: "ack", value: { cursors: [{ conversationId: 9n, seq: 3n }] } });
-    assert.equal(ack.kind === "ack" && ack.ack.cursors[0]?.seq, 3n);
+    assert.equal(ack.kind === "ack" && ack.cursors[0]?.seq, 3n);
     const sync = parse({ case: "sync", value: { requestId: 6n } });
     assert.equal(sync.kind === "sync" && sync.sync.requestId, 6n);
     const heads = parse({ case: "heads", value: { since: 8n } });

@@ -4,6 +4,7 @@ import { BinaryReader, sizeDelimitedEncode } from "@bufbuild/protobuf/wire";
 import fc from "fast-check";
 import { parseDeviceEvent } from "../../gateway/device-event.js";
 import { concat, encodeFrame, peekFrame, splitFrames } from "../../gateway/frames.js";
+import type { AckedCursors } from "../../gateway/session/state.js";
 import { clientFrameKinds } from "../../gen/ts/tidewire/v1/dispatch.js";
 import {
   type ClientFrame,
@@ -139,6 +140,7 @@ describe("frames, beside protobuf's own runtime,", () => {
             (value) => typeof value === "object" && !(value instanceof Uint8Array),
           );
           if (event.kind === "up-msg") assertSame(frame, event.upMsg);
+          else if (event.kind === "ack") assertHolds(frame, event.cursors);
           else if (said !== undefined) assert.deepEqual(said, frame.value);
         }
       }),
@@ -148,6 +150,12 @@ describe("frames, beside protobuf's own runtime,", () => {
 });
 
 const memberOf = new Map(ClientFrameSchema.fields.map((field) => [field.localName, field.message]));
+
+function assertHolds(frame: ClientFrame["frame"], cursors: AckedCursors): void {
+  assert.ok(frame.case === "ack");
+  const plain = (of: AckedCursors) => of.map(({ conversationId, seq }) => ({ conversationId, seq }));
+  assert.deepEqual(plain(cursors), plain(frame.value.cursors));
+}
 
 function assertSame(frame: ClientFrame["frame"], body: Uint8Array): void {
   const schema = memberOf.get(frame.case ?? "");

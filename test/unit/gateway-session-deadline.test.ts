@@ -39,7 +39,13 @@ describe("the deadline of a session", () => {
     world.advance(50_000);
     assert.equal(waitMs(world), 25_000);
     world.on(heartbeat());
-    assert.equal(waitMs(world), 75_000);
+    assert.equal(waitMs(world), 76_000);
+    world.advance(1_000);
+    world.on(heartbeat());
+    assert.equal(waitMs(world), 75_000, "which is written down once a second");
+    world.advance(1);
+    world.on(heartbeat());
+    assert.equal(waitMs(world), 76_000);
   });
 
   it("is the end of its token, by the wall clock, if that comes first", () => {
