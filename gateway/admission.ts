@@ -1,5 +1,5 @@
 import type { Origins } from "./edge/cors.js";
-import type { Upgrade, UpgradeVerdict } from "./server.js";
+import type { Upgrade, UpgradeVerdict } from "./server/server.js";
 import type { Strangers } from "./strangers.js";
 
 /** The one subprotocol that this gateway speaks. */

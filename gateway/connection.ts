@@ -3,18 +3,18 @@ import { CloseCode, ErrorCode } from "../gen/ts/tidewire/v1/error_pb.js";
 import { NackReason } from "../gen/ts/tidewire/v1/frame_pb.js";
 import { TidewireError, unreachable } from "../runtime/error.js";
 import type { GatewayContext } from "./context.js";
-import { parseDeviceEvent } from "./device-event.js";
 import { newFlow } from "./downlink/flow.js";
-import { concat, encodeFrame, splitFrames } from "./frames.js";
-import type { LocalSession } from "./hub.js";
-import { createReadMarks } from "./read-marks.js";
-import type { Socket, SocketHandler } from "./server.js";
+import { parseDeviceEvent } from "./frames/device-event.js";
+import { concat, encodeFrame, splitFrames } from "./frames/frames.js";
+import type { LocalSession } from "./hub/local-session.js";
+import { createReadMarks } from "./marks/read-marks.js";
+import type { Socket, SocketHandler } from "./server/server.js";
 import { deadlineMs } from "./session/deadline.js";
 import type { AckedCursors, Identity, Session, SessionEffect, SessionEvent } from "./session/state.js";
 import { createSession, step } from "./session/step.js";
 import { attachSession, openSession, read, renewSession } from "./session-calls.js";
+import { createWakeUp } from "./timers/wake-up.js";
 import type { UplinkSource } from "./uplink/lanes.js";
-import { createWakeUp } from "./wake-up.js";
 
 /** A socket with its session: the thin shell that feeds the pure core and performs what it decides. */
 export interface Connection extends SocketHandler {

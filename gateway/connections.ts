@@ -1,6 +1,6 @@
 import { type Connection, createConnection } from "./connection.js";
 import type { GatewayContext } from "./context.js";
-import type { Socket, SocketHandler } from "./server.js";
+import type { Socket, SocketHandler } from "./server/server.js";
 import type { SessionEvent } from "./session/state.js";
 
 /** All open WebSockets of a gateway. */

@@ -5,13 +5,13 @@ import type { MessageService } from "../gen/ts/tidewire/v1/message_pb.js";
 import type { Clock } from "../runtime/clock.js";
 import type { Logger } from "../runtime/log.js";
 import type { Metrics } from "../runtime/metrics.js";
-import type { DeliveredMarks } from "./delivered-marks.js";
 import type { Downlink } from "./downlink/downlink.js";
-import type { FrameLimits } from "./frames.js";
-import type { Hub } from "./hub.js";
+import type { FrameLimits } from "./frames/frames.js";
+import type { Hub } from "./hub/hub.js";
+import type { DeliveredMarks } from "./marks/delivered-marks.js";
 import type { Now, SessionRules } from "./session/state.js";
 import type { Strangers } from "./strangers.js";
-import type { Timers } from "./timers.js";
+import type { Timers } from "./timers/timers.js";
 import type { Lanes } from "./uplink/lanes.js";
 import type { UserRates } from "./user-rates.js";
 

@@ -11,7 +11,7 @@ import { createOrigins } from "./edge/cors.js";
 import { createEdge } from "./edge/edge.js";
 import { createPublicApi } from "./edge/public-api.js";
 import { type NodeOptions, startNode } from "./node.js";
-import { listen, type SocketServer } from "./server.js";
+import { listen, type SocketServer } from "./server/server.js";
 
 /** A running gateway: sockets on one side, services and fabric on the other. */
 export interface Gateway extends AsyncDisposable {

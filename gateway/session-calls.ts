@@ -5,7 +5,7 @@ import { errorMeanings } from "../gen/ts/tidewire/v1/errors.js";
 import { HeadsPageSchema, type Login, type Sync, SyncPageSchema } from "../gen/ts/tidewire/v1/frame_pb.js";
 import { unreachable } from "../runtime/error.js";
 import type { GatewayContext } from "./context.js";
-import type { LocalSession } from "./hub.js";
+import type { LocalSession } from "./hub/local-session.js";
 import type { AnswerEvent, Identity, Problem, ReadEffect } from "./session/state.js";
 
 /** Calls to services on behalf of a session. Each resolves to the event that answers it; none rejects. */

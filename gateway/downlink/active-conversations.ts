@@ -1,4 +1,5 @@
-import type { Hub, LocalSession } from "../hub.js";
+import type { Hub } from "../hub/hub.js";
+import type { LocalSession } from "../hub/local-session.js";
 import { type ConversationLog, waitFor } from "./conversation-log.js";
 import { createFrameRing, type FrameRing, type FrameRingLimits } from "./frame-ring.js";
 import { createSendTimes, type SendTimes } from "./send-times.js";

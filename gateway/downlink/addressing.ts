@@ -1,6 +1,7 @@
 import type { LogEntry } from "../../gen/ts/tidewire/v1/delivery_pb.js";
-import { type Hub, type LocalSession, userTopic } from "../hub.js";
-import { conversationTopic } from "../listeners.js";
+import { type Hub, userTopic } from "../hub/hub.js";
+import { conversationTopic } from "../hub/listeners.js";
+import type { LocalSession } from "../hub/local-session.js";
 import type { ActiveConversation } from "./active-conversations.js";
 import type { Publication } from "./publication.js";
 

@@ -3,9 +3,10 @@ import type { Cursor } from "../../gen/ts/tidewire/v1/frame_pb.js";
 import { decode } from "../../runtime/binary.js";
 import type { StreamEntry } from "../../runtime/fabric/fabric.js";
 import type { Metrics } from "../../runtime/metrics.js";
-import type { Hub, LocalSession } from "../hub.js";
-import type { ListeningObserver } from "../listeners.js";
-import type { Timers } from "../timers.js";
+import type { Hub } from "../hub/hub.js";
+import type { ListeningObserver } from "../hub/listeners.js";
+import type { LocalSession } from "../hub/local-session.js";
+import type { Timers } from "../timers/timers.js";
 import {
   type ActiveConversation,
   createActiveConversations,

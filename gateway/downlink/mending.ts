@@ -1,6 +1,6 @@
 import type { LogEntry } from "../../gen/ts/tidewire/v1/delivery_pb.js";
 import type { Metrics } from "../../runtime/metrics.js";
-import type { Timers } from "../timers.js";
+import type { Timers } from "../timers/timers.js";
 import type { ActiveConversation } from "./active-conversations.js";
 import { type ConversationLogLimits, finishFetch, mend, reopen } from "./conversation-log.js";
 

@@ -1,4 +1,4 @@
-import { concat } from "../frames.js";
+import { concat } from "../frames/frames.js";
 
 /**
  * Collects frames by topic, so that a subscriber gets one WebSocket message where it would have got many: measured, one

@@ -1,7 +1,8 @@
 import type { Metrics } from "../../runtime/metrics.js";
-import { concat } from "../frames.js";
-import type { Hub, LocalSession } from "../hub.js";
-import type { Timers } from "../timers.js";
+import { concat } from "../frames/frames.js";
+import type { Hub } from "../hub/hub.js";
+import type { LocalSession } from "../hub/local-session.js";
+import type { Timers } from "../timers/timers.js";
 import type { ActiveConversation } from "./active-conversations.js";
 import { beginRound, overdueAtMs } from "./flow.js";
 import type { Behind } from "./subscribers.js";

@@ -1,8 +1,8 @@
 import type { UniversalHandler, UniversalServerResponse } from "@connectrpc/connect/protocol";
 import type { Logger } from "../../runtime/log.js";
 import { peerHeader } from "../../runtime/peer-header.js";
-import { concat } from "../frames.js";
-import type { PlainRequest, PlainResponse } from "../server.js";
+import { concat } from "../frames/frames.js";
+import type { PlainRequest, PlainResponse } from "../server/server.js";
 import { exposeTo, type Origins, preflightHeaders } from "./cors.js";
 import { findBodyFault } from "./request-body.js";
 

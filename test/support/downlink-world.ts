@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { createDownlink, type Downlink, type DownlinkLimits } from "../../gateway/downlink/downlink.js";
-import { createHub, type Hub } from "../../gateway/hub.js";
-import type { ListeningObserver } from "../../gateway/listeners.js";
+import { createHub, type Hub } from "../../gateway/hub/hub.js";
+import type { ListeningObserver } from "../../gateway/hub/listeners.js";
 import type { Identity } from "../../gateway/session/state.js";
-import { createTimers, type Timers } from "../../gateway/timers.js";
+import { createTimers, type Timers } from "../../gateway/timers/timers.js";
 import { InterestSchema } from "../../gen/ts/tidewire/v1/conversation_pb.js";
 import { DeliverySchema, type FenceSchema, LogEntrySchema } from "../../gen/ts/tidewire/v1/delivery_pb.js";
 import { encode } from "../../runtime/binary.js";

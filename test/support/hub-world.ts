@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { create } from "@bufbuild/protobuf";
-import { createHub } from "../../gateway/hub.js";
-import type { ListeningObserver } from "../../gateway/listeners.js";
+import { createHub } from "../../gateway/hub/hub.js";
+import type { ListeningObserver } from "../../gateway/hub/listeners.js";
 import { InterestSchema } from "../../gen/ts/tidewire/v1/conversation_pb.js";
 import { createMemoryRoutes } from "../../runtime/fabric/memory-routes.js";
 

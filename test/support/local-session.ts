@@ -1,5 +1,5 @@
 import { newFlow } from "../../gateway/downlink/flow.js";
-import type { LocalSession } from "../../gateway/hub.js";
+import type { LocalSession } from "../../gateway/hub/local-session.js";
 import type { Identity, SessionEvent } from "../../gateway/session/state.js";
 import { ann } from "./session-world.js";
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { create } from "@bufbuild/protobuf";
 import type { GatewayContext } from "../../gateway/context.js";
-import { createHub } from "../../gateway/hub.js";
+import { createHub } from "../../gateway/hub/hub.js";
 import { attachSession } from "../../gateway/session-calls.js";
 import { InterestSchema, ListInterestsResponseSchema } from "../../gen/ts/tidewire/v1/conversation_pb.js";
 import type { LeaseState, Routes } from "../../runtime/fabric/fabric.js";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { createDeliveredMarks } from "../../gateway/delivered-marks.js";
-import { createTimers } from "../../gateway/timers.js";
+import { createDeliveredMarks } from "../../gateway/marks/delivered-marks.js";
+import { createTimers } from "../../gateway/timers/timers.js";
 import type { RisingMark } from "../../runtime/fabric/fabric.js";
 import type { Logger } from "../../runtime/log.js";
 import { silentLogger } from "../../runtime/log.js";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import fc from "fast-check";
-import { parseDeviceEvent } from "../../gateway/device-event.js";
+import { parseDeviceEvent } from "../../gateway/frames/device-event.js";
 import { ErrorCode } from "../../gen/ts/tidewire/v1/error_pb.js";
 import { ClientFrameSchema } from "../../gen/ts/tidewire/v1/frame_pb.js";
 import { TidewireError } from "../../runtime/error.js";

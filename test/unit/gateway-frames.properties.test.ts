@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { BinaryReader, sizeDelimitedEncode } from "@bufbuild/protobuf/wire";
 import fc from "fast-check";
-import { parseDeviceEvent } from "../../gateway/device-event.js";
-import { concat, encodeFrame, peekFrame, splitFrames } from "../../gateway/frames.js";
+import { parseDeviceEvent } from "../../gateway/frames/device-event.js";
+import { concat, encodeFrame, peekFrame, splitFrames } from "../../gateway/frames/frames.js";
 import type { AckedCursors } from "../../gateway/session/state.js";
 import { clientFrameKinds } from "../../gen/ts/tidewire/v1/dispatch.js";
 import {

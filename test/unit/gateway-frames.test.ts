@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { BinaryWriter } from "@bufbuild/protobuf/wire";
 import fc from "fast-check";
-import { concat, encodeFrame, peekClientId, peekFrame, splitFrames } from "../../gateway/frames.js";
+import { concat, encodeFrame, peekClientId, peekFrame, splitFrames } from "../../gateway/frames/frames.js";
 import { ErrorCode } from "../../gen/ts/tidewire/v1/error_pb.js";
 import { ServerFrameSchema, UpMsgSchema } from "../../gen/ts/tidewire/v1/frame_pb.js";
 import { decode } from "../../runtime/binary.js";

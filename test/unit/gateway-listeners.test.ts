@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { type Attachment, createListeners } from "../../gateway/listeners.js";
+import { type Attachment, createListeners } from "../../gateway/hub/listeners.js";
 import { localSession, type RecordedSession } from "../support/local-session.js";
 
 type Listener = Attachment & { readonly session: RecordedSession };

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import { createPublication } from "../../gateway/downlink/publication.js";
-import { concat } from "../../gateway/frames.js";
+import { concat } from "../../gateway/frames/frames.js";
 
 function world() {
   const published: { topic: string; message: Uint8Array }[] = [];

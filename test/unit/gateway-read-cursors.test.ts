@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { create } from "@bufbuild/protobuf";
 import fc from "fast-check";
-import { readCursors } from "../../gateway/read-cursors.js";
+import { readCursors } from "../../gateway/frames/read-cursors.js";
 import { AckSchema } from "../../gen/ts/tidewire/v1/frame_pb.js";
 import { decode, encode } from "../../runtime/binary.js";
 

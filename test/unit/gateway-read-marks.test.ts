@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { create } from "@bufbuild/protobuf";
 import type { GatewayContext } from "../../gateway/context.js";
-import { createReadMarks } from "../../gateway/read-marks.js";
+import { createReadMarks } from "../../gateway/marks/read-marks.js";
 import { MarkReadResponseSchema } from "../../gen/ts/tidewire/v1/conversation_pb.js";
 import { ReadMarkSchema } from "../../gen/ts/tidewire/v1/frame_pb.js";
 import { createConnectionWorld } from "../support/connection-world.js";

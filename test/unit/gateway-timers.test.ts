@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { createTimers } from "../../gateway/timers.js";
-import { createWakeUp } from "../../gateway/wake-up.js";
+import { createTimers } from "../../gateway/timers/timers.js";
+import { createWakeUp } from "../../gateway/timers/wake-up.js";
 import { createManualClock } from "../support/clock.js";
 
 function world() {

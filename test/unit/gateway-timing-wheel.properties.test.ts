@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { createTimingWheel, type TimingWheel } from "../../gateway/timing-wheel.js";
+import { createTimingWheel, type TimingWheel } from "../../gateway/timers/timing-wheel.js";
 
 const tickMs = 10;
 const slots = 7;

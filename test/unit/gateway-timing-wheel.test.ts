@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { createTimingWheel } from "../../gateway/timing-wheel.js";
+import { createTimingWheel } from "../../gateway/timers/timing-wheel.js";
 
 const tickMs = 10;
 const slots = 8;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { Code, ConnectError } from "@connectrpc/connect";
-import type { Socket } from "../../gateway/server.js";
+import type { Socket } from "../../gateway/server/server.js";
 import { createCounts } from "../sim/engine/counts.js";
 import { runInMacrotask } from "../sim/engine/microtasks.js";
 import { createSimNode } from "../sim/engine/node.js";

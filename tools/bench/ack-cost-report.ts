@@ -1,7 +1,7 @@
 import type { AckCostPair, AckCostResult, AckCostRound } from "./ack-cost.js";
-import type { Acks } from "./generator-calls.js";
 import { toCircumstances, toVerification, toWarnings } from "./report.js";
 import { toRange, toTable } from "./table.js";
+import type { Acks } from "./workload.js";
 
 /** What is to be reached: processor time for a delivery with acks, divided by that without. */
 const RATIO_GOAL = 1.25;

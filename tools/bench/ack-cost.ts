@@ -1,4 +1,4 @@
-import type { Acks, GeneratorCalls } from "./generator-calls.js";
+import type { GeneratorCalls } from "./generator-calls.js";
 import { describeVersions, type Machine, type Versions } from "./machine.js";
 import type { AcksOptions, Engine } from "./options.js";
 import type { Outcome } from "./outcome.js";
@@ -8,7 +8,7 @@ import { addUp, logOf, type MeasuredRound, measureRound } from "./rounds.js";
 import { playOnStage, type Stage, type StageDeps } from "./stage.js";
 import { median } from "./statistics.js";
 import { isFlawless, type Verdict } from "./verifier.js";
-import { type Logged, textBytes } from "./workload.js";
+import { type Acks, type Logged, textBytes } from "./workload.js";
 
 /** What acknowledgements cost the server. As JSON, names tell units, as in BenchResult. */
 export type AckCostResult = Readonly<{

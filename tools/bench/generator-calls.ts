@@ -2,17 +2,12 @@ import type { Busyness } from "./busyness.js";
 import type { Holding } from "./log-follower.js";
 import type { Quantiles, Weighted } from "./statistics.js";
 import type { Verdict } from "./verifier.js";
+import type { Acks } from "./workload.js";
 
 /** Who is to log in, and how. */
 export type Credentials = Readonly<{ userId: bigint; token: string; deviceId: string }>;
 
 export type JoinRequest = Readonly<{ port: number; conversationId: bigint; credentials: readonly Credentials[] }>;
-
-/**
- * What members do about pushes while a round is measured: acknowledge them as the protocol asks them to, or not at all. What
- * is held back leaves as one ack once the round has been measured, for after a second the server would send all of it again.
- */
-export type Acks = "on" | "off";
 
 /** `round` counts from 1, warm-up included: it is also the client_id of its messages. */
 export type RoundRequest = Readonly<{ round: number; firstSeq: bigint; acks: Acks }>;

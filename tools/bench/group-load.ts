@@ -1,12 +1,12 @@
 import { sleep, systemClock } from "../../runtime/clock.js";
 import { type Busyness, watchBusyness } from "./busyness.js";
 import { type Countdown, createCountdown } from "./countdown.js";
-import type { Acks, Credentials, JoinRequest, RoundReport, RoundRequest } from "./generator-calls.js";
+import type { Credentials, JoinRequest, RoundReport, RoundRequest } from "./generator-calls.js";
 import { loginsMax, mapBounded } from "./map-bounded.js";
 import { type Member, openMember, type TimedFrame } from "./member.js";
 import { quantiles, type Weighted } from "./statistics.js";
 import { type Expected, type Heard, verifyRound } from "./verifier.js";
-import { messageOf, type Sent, textBytes } from "./workload.js";
+import { type Acks, messageOf, type Sent, textBytes } from "./workload.js";
 
 /** The group's members, and the rounds in which all of them send. */
 export interface GroupLoad extends Disposable {

@@ -1,8 +1,7 @@
 import type { Message } from "../../gen/ts/tidewire/v1/content_pb.js";
 import { ErrorCode } from "../../gen/ts/tidewire/v1/error_pb.js";
 import { NackReason, type ServerFrame, type UpAck } from "../../gen/ts/tidewire/v1/frame_pb.js";
-import type { Acks } from "./generator-calls.js";
-import type { Logged, Sent } from "./workload.js";
+import type { Acks, Logged, Sent } from "./workload.js";
 
 /**
  * What a round has to bring: each of `sent` once, at `firstSeq` and after it. One message of each sender. Without acks, the

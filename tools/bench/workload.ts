@@ -1,6 +1,12 @@
 /** Length of a message's text, in bytes. */
 export const textBytes = 100;
 
+/**
+ * What members do about pushes while a round is measured: acknowledge them as the protocol asks them to, or not at all. What
+ * is held back leaves as one ack once the round has been measured, for after a second the server would send all of it again.
+ */
+export type Acks = "on" | "off";
+
 /** A message as it is sent: who says it, under which number, and what. */
 export type Sent = Readonly<{ senderId: bigint; device: number; clientId: bigint; text: string }>;
 

@@ -2,8 +2,8 @@ import { type Action, type Core, type CoreEvent, createCore, type Step } from ".
 import { decodeClientFrame } from "../../../clients/typescript/src/frames.js";
 import type { Write } from "../../../clients/typescript/src/storage.js";
 import { createStorageTable } from "../../../clients/typescript/src/storage-table.js";
-import { parseDeviceEvent } from "../../../gateway/device-event.js";
-import { splitFrames } from "../../../gateway/frames.js";
+import { parseDeviceEvent } from "../../../gateway/frames/device-event.js";
+import { splitFrames } from "../../../gateway/frames/frames.js";
 import { type ClientFrame, ClientFrameSchema } from "../../../gen/ts/tidewire/v1/frame_pb.js";
 import { decode } from "../../../runtime/binary.js";
 import { fullBucket } from "../../../runtime/gcra.js";

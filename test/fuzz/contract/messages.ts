@@ -1,5 +1,5 @@
 import type { DescField, DescMessage } from "@bufbuild/protobuf";
-import type { FrameLimits } from "../../../gateway/frames.js";
+import type { FrameLimits } from "../../../gateway/frames/frames.js";
 import type { Random } from "../../sim/engine/random.js";
 import { bend } from "./bend.js";
 import { createMessageBuilder, exceed, type Hint, limitedFieldsOf } from "./build.js";

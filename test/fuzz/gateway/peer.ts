@@ -1,6 +1,6 @@
 import { fromBinary } from "@bufbuild/protobuf";
 import { BinaryReader } from "@bufbuild/protobuf/wire";
-import type { Socket, SocketHandler } from "../../../gateway/server.js";
+import type { Socket, SocketHandler } from "../../../gateway/server/server.js";
 import { closeMeanings } from "../../../gen/ts/tidewire/v1/close-codes.js";
 import { ErrorCode } from "../../../gen/ts/tidewire/v1/error_pb.js";
 import { GoawayReason, NackReason, type ServerFrame, ServerFrameSchema } from "../../../gen/ts/tidewire/v1/frame_pb.js";

@@ -1,5 +1,5 @@
 import { create, toBinary } from "@bufbuild/protobuf";
-import { encodeFrame } from "../../../gateway/frames.js";
+import { encodeFrame } from "../../../gateway/frames/frames.js";
 import { type GatewayNode, startNode } from "../../../gateway/node.js";
 import { DeliverySchema } from "../../../gen/ts/tidewire/v1/delivery_pb.js";
 import { LimitsSchema } from "../../../gen/ts/tidewire/v1/frame_pb.js";

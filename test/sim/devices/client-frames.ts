@@ -1,5 +1,5 @@
 import { BinaryReader } from "@bufbuild/protobuf/wire";
-import { concat } from "../../../gateway/frames.js";
+import { concat } from "../../../gateway/frames/frames.js";
 import { type Ack, AckSchema, ClientFrameSchema } from "../../../gen/ts/tidewire/v1/frame_pb.js";
 import { decode } from "../../../runtime/binary.js";
 

@@ -1,6 +1,6 @@
 import { create } from "@bufbuild/protobuf";
 import { encodeFrame } from "../../../clients/typescript/src/frames.js";
-import { concat } from "../../../gateway/frames.js";
+import { concat } from "../../../gateway/frames/frames.js";
 import { type Ack, AckSchema, CursorSchema, ReadMarkSchema } from "../../../gen/ts/tidewire/v1/frame_pb.js";
 import type { Random } from "../engine/random.js";
 

@@ -1,4 +1,4 @@
-import type { Socket, SocketHandler } from "../../../gateway/server.js";
+import type { Socket, SocketHandler } from "../../../gateway/server/server.js";
 import type { SimNode } from "../engine/node.js";
 import type { Scheduler } from "../engine/scheduler.js";
 import { createDownChannel, type DownChannel } from "./down-channel.js";

@@ -1,4 +1,4 @@
-import type { Clock } from "../runtime/clock.js";
+import type { Clock } from "../../runtime/clock.js";
 import { createTimingWheel } from "./timing-wheel.js";
 
 /** All timers of a gateway: one timing wheel, driven by one timer of the clock that is set only while it is needed. */

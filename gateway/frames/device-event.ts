@@ -1,6 +1,6 @@
 import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
-import { clientFrameKinds } from "../gen/ts/tidewire/v1/dispatch.js";
-import { ErrorCode } from "../gen/ts/tidewire/v1/error_pb.js";
+import { clientFrameKinds } from "../../gen/ts/tidewire/v1/dispatch.js";
+import { ErrorCode } from "../../gen/ts/tidewire/v1/error_pb.js";
 import {
   AckSchema,
   HeadsSchema,
@@ -8,14 +8,14 @@ import {
   LoginSchema,
   ReadMarkSchema,
   SyncSchema,
-} from "../gen/ts/tidewire/v1/frame_pb.js";
-import { checkFieldLimits } from "../gen/ts/tidewire/v1/limits.js";
-import { decode } from "../runtime/binary.js";
-import { TidewireError, unreachable } from "../runtime/error.js";
-import type { GcraState } from "../runtime/gcra.js";
+} from "../../gen/ts/tidewire/v1/frame_pb.js";
+import { checkFieldLimits } from "../../gen/ts/tidewire/v1/limits.js";
+import { decode } from "../../runtime/binary.js";
+import { TidewireError, unreachable } from "../../runtime/error.js";
+import type { GcraState } from "../../runtime/gcra.js";
+import type { DeviceEvent } from "../session/state.js";
 import { peekClientId, peekFrame } from "./frames.js";
 import { readCursors } from "./read-cursors.js";
-import type { DeviceEvent } from "./session/state.js";
 
 /** What an `up_msg` needs to know of its surroundings. */
 export type UplinkContext = Readonly<{ rate: GcraState; lane: (bytes: number) => "open" | "full" }>;

@@ -1,7 +1,7 @@
-import type { Cursor } from "../gen/ts/tidewire/v1/frame_pb.js";
-import type { RisingMark, RisingMarks } from "../runtime/fabric/fabric.js";
-import type { Logger } from "../runtime/log.js";
-import type { Timers } from "./timers.js";
+import type { Cursor } from "../../gen/ts/tidewire/v1/frame_pb.js";
+import type { RisingMark, RisingMarks } from "../../runtime/fabric/fabric.js";
+import type { Logger } from "../../runtime/log.js";
+import type { Timers } from "../timers/timers.js";
 
 /**
  * What devices have acknowledged, on its way to the fabric: gathered, so that a wave of acks is one call. Disposing of it hands over

@@ -1,8 +1,8 @@
 import uWS, { type HttpRequest, type HttpResponse, type WebSocket } from "uWebSockets.js";
-import { ErrorCode } from "../gen/ts/tidewire/v1/error_pb.js";
-import { TidewireError } from "../runtime/error.js";
+import { ErrorCode } from "../../gen/ts/tidewire/v1/error_pb.js";
+import { TidewireError } from "../../runtime/error.js";
+import { concat } from "../frames/frames.js";
 import { type BodyLimits, readBody } from "./body.js";
-import { concat } from "./frames.js";
 
 /** The sockets of this process: WebSockets and HTTP requests on one port. */
 export interface SocketServer extends Disposable {

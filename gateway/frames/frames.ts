@@ -1,8 +1,8 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
-import { ErrorCode } from "../gen/ts/tidewire/v1/error_pb.js";
-import { type ServerFrame, ServerFrameSchema, UpMsgSchema } from "../gen/ts/tidewire/v1/frame_pb.js";
-import { decode, encode } from "../runtime/binary.js";
-import { TidewireError } from "../runtime/error.js";
+import { ErrorCode } from "../../gen/ts/tidewire/v1/error_pb.js";
+import { type ServerFrame, ServerFrameSchema, UpMsgSchema } from "../../gen/ts/tidewire/v1/frame_pb.js";
+import { decode, encode } from "../../runtime/binary.js";
+import { TidewireError } from "../../runtime/error.js";
 
 /** What `splitFrames` accepts. Sizes in bytes. */
 export type FrameLimits = Readonly<{ messageMaxBytes: number; frameMaxBytes: number; framesPerMessageMax: number }>;

@@ -1,5 +1,5 @@
-import type { GatewayId, Routes } from "../runtime/fabric/fabric.js";
-import type { LocalSession } from "./hub.js";
+import type { GatewayId, Routes } from "../../runtime/fabric/fabric.js";
+import type { LocalSession } from "./local-session.js";
 
 /** What one session listens to. */
 export type Attachment = {

@@ -1,4 +1,4 @@
-import type { Cursor } from "../gen/ts/tidewire/v1/frame_pb.js";
+import type { Cursor } from "../../gen/ts/tidewire/v1/frame_pb.js";
 
 /** The tags of Ack and Cursor: field number and wire type. */
 const CURSOR_TAG = 0x0a;

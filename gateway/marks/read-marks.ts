@@ -1,5 +1,5 @@
-import type { ReadMark } from "../gen/ts/tidewire/v1/frame_pb.js";
-import type { GatewayContext } from "./context.js";
+import type { ReadMark } from "../../gen/ts/tidewire/v1/frame_pb.js";
+import type { GatewayContext } from "../context.js";
 
 /** Read marks of one connection on their way to the store: one call at a time, with the latest mark of each conversation. */
 export interface ReadMarks {
