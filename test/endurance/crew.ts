@@ -1,4 +1,4 @@
-import { serveCalls } from "../../tools/bench/calls.js";
+import { serveCalls } from "../../tools/bench/stage/calls.js";
 import { seededRandom } from "../support/device-world.js";
 import { createChance } from "./chance.js";
 import type { CrewCalls } from "./crew-calls.js";

@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
-import { type Caller, createCaller } from "../../tools/bench/calls.js";
+import { type Caller, createCaller } from "../../tools/bench/stage/calls.js";
 import type { CrewCalls } from "./crew-calls.js";
 import type { DeviceSetup, DeviceStatus } from "./device.js";
 

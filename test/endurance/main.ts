@@ -1,7 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { ErrorCode } from "../../gen/ts/tidewire/v1/error_pb.js";
 import { TidewireError } from "../../runtime/error.js";
-import { describeMachine } from "../../tools/bench/machine.js";
+import { describeMachine } from "../../tools/bench/stage/machine.js";
 import { enduranceHelp, parseEnduranceOptions } from "./options.js";
 import { toReport } from "./report.js";
 import { runEndurance } from "./run.js";

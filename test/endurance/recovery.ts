@@ -1,4 +1,4 @@
-import { type Quantiles, quantiles } from "../../tools/bench/statistics.js";
+import { type Quantiles, quantiles } from "../../tools/bench/figures/statistics.js";
 import type { FaultKind } from "./fault.js";
 
 /** A fault that happened, and when each device it concerned was well again. Times since the start of the run. */

@@ -1,4 +1,4 @@
-import type { Machine } from "../../tools/bench/machine.js";
+import type { Machine } from "../../tools/bench/stage/machine.js";
 import { version } from "../../tools/version.js";
 import type { Findings, Violation } from "./checks/findings.js";
 import type { Convergence } from "./convergence.js";

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { sleep } from "../../runtime/clock.js";
-import type { Machine } from "../../tools/bench/machine.js";
+import type { Machine } from "../../tools/bench/stage/machine.js";
 import { checkEvidence } from "./checks/check.js";
 import { untilConverged } from "./convergence.js";
 import { type OpenWorld, openWorld } from "./open-world.js";

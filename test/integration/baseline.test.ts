@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
 import { sleep, systemClock } from "../../runtime/clock.js";
-import { type BenchDatabase, createDatabase } from "../../tools/bench/database.js";
-import type { Credentials } from "../../tools/bench/generator-calls.js";
-import { mapBounded } from "../../tools/bench/map-bounded.js";
-import { type Member, openMember } from "../../tools/bench/member.js";
-import { createGroup, createPopulation } from "../../tools/bench/prepare.js";
-import { forkHelper } from "../../tools/bench/processes.js";
-import { messageOf } from "../../tools/bench/workload.js";
+import type { Credentials } from "../../tools/bench/generator/generator-calls.js";
+import { mapBounded } from "../../tools/bench/generator/map-bounded.js";
+import { type Member, openMember } from "../../tools/bench/generator/member.js";
+import { messageOf } from "../../tools/bench/generator/workload.js";
+import { type BenchDatabase, createDatabase } from "../../tools/bench/stage/database.js";
+import { createGroup, createPopulation } from "../../tools/bench/stage/prepare.js";
+import { forkHelper } from "../../tools/bench/stage/processes.js";
 import type { CountedServerCalls, ServerStock } from "../support/counted-server-calls.js";
 
 const waves = 20;
@@ -25,7 +25,10 @@ it("is back at its baseline after 10,000 connections have come and gone", async 
   await using database = await createDatabase("postgresql");
   const { tokenKey, credentials } = await populate(database);
   const passive = { signal: new AbortController().signal, profileDirectory: undefined };
-  await using server = forkHelper<CountedServerCalls>("../../test/support/counted-server.js", passive);
+  await using server = forkHelper<CountedServerCalls>(
+    new URL("../support/counted-server.js", import.meta.url),
+    passive,
+  );
   const { TIDEWIRE_DATABASE_URL: databaseUrl = "", TIDEWIRE_DATA_DIR: dataDir = "" } = database.env;
   const port = await server.call("start", { databaseUrl, tokenKey, dataDir });
 

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { runAckCost } from "../../tools/bench/ack-cost.js";
-import { runGroup } from "../../tools/bench/group.js";
-import { describeMachine } from "../../tools/bench/machine.js";
+import { runAckCost } from "../../tools/bench/acks/ack-cost.js";
+import { runGroup } from "../../tools/bench/group/group.js";
 import { type BenchOptions, parseBenchOptions } from "../../tools/bench/options.js";
-import { runSlowReader } from "../../tools/bench/slow-reader.js";
+import { runSlowReader } from "../../tools/bench/slow-reader/slow-reader.js";
+import { describeMachine } from "../../tools/bench/stage/machine.js";
 
 const deps = { machine: describeMachine(), signal: new AbortController().signal, progress() {} };
 

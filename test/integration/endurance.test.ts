@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { describeMachine } from "../../tools/bench/machine.js";
+import { describeMachine } from "../../tools/bench/stage/machine.js";
 import { networkFaults, processFaults } from "../endurance/fault.js";
 import type { EnduranceOptions } from "../endurance/options.js";
 import { toReport } from "../endurance/report.js";

@@ -6,7 +6,7 @@ import { loadConfig } from "../../runtime/config.js";
 import { silentLogger } from "../../runtime/log.js";
 import { createMetrics, type Metrics } from "../../runtime/metrics.js";
 import { createShutdown } from "../../runtime/shutdown.js";
-import { serveCalls } from "../../tools/bench/calls.js";
+import { serveCalls } from "../../tools/bench/stage/calls.js";
 import { type Server, startServer } from "../../tools/server/start-server.js";
 import type { CountedServerCalls, ServerStock } from "./counted-server-calls.js";
 import { createLeapingClock } from "./leaping-clock.js";

@@ -1,7 +1,12 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { type AckCostPair, type AckCostResult, type AckCostRound, summarizePairs } from "../../tools/bench/ack-cost.js";
-import { toAckCostReport } from "../../tools/bench/ack-cost-report.js";
+import {
+  type AckCostPair,
+  type AckCostResult,
+  type AckCostRound,
+  summarizePairs,
+} from "../../tools/bench/acks/ack-cost.js";
+import { toAckCostReport } from "../../tools/bench/acks/ack-cost-report.js";
 
 const round = (cpuMs: number, acks: number): AckCostRound => ({
   server_cpu_ms: cpuMs,

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { ServerFrameSchema } from "../../gen/ts/tidewire/v1/frame_pb.js";
-import { createCountdown } from "../../tools/bench/countdown.js";
-import { createDelayedAck } from "../../tools/bench/delayed-ack.js";
+import { createCountdown } from "../../tools/bench/generator/countdown.js";
+import { createDelayedAck } from "../../tools/bench/generator/delayed-ack.js";
 import { createManualClock } from "../support/clock.js";
 
 function world(random = 0.5) {

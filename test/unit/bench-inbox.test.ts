@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { createInbox, type Inbox } from "../../tools/bench/inbox.js";
-import { toClientMessage } from "../../tools/bench/lean-socket.js";
-import { findPushes } from "../../tools/bench/pushes.js";
+import { createInbox, type Inbox } from "../../tools/bench/generator/inbox.js";
+import { toClientMessage } from "../../tools/bench/generator/lean-socket.js";
+import { findPushes } from "../../tools/bench/generator/pushes.js";
 
 /** A message as a server sends it. Source: RFC 6455 §5.2. */
 function toServerMessage(payload: Uint8Array, opcode = 2): Buffer {

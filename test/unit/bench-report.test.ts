@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { type CpuProfile, selfTimes } from "../../tools/bench/cpu-profile.js";
-import { toReport } from "../../tools/bench/report.js";
-import type { BenchResult, RoundResult } from "../../tools/bench/result.js";
-import { median, quantiles } from "../../tools/bench/statistics.js";
-import { summarize } from "../../tools/bench/summary.js";
+import { type CpuProfile, selfTimes } from "../../tools/bench/figures/cpu-profile.js";
+import { median, quantiles } from "../../tools/bench/figures/statistics.js";
+import { toReport } from "../../tools/bench/group/report.js";
+import type { BenchResult, RoundResult } from "../../tools/bench/group/result.js";
+import { summarize } from "../../tools/bench/group/summary.js";
 
 function round(totalMs: number, rawMs: number, changes: Partial<RoundResult> = {}): RoundResult {
   return {

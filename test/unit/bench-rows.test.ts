@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { ContentSchema } from "../../gen/ts/tidewire/v1/content_pb.js";
-import { type MessageRow, verifyRows } from "../../tools/bench/durable-rows.js";
-import { messageOf, textBytes, textOf } from "../../tools/bench/workload.js";
+import { messageOf, textBytes, textOf } from "../../tools/bench/generator/workload.js";
+import { type MessageRow, verifyRows } from "../../tools/bench/stage/durable-rows.js";
 
 const log = [101n, 102n, 103n].map((userId, index) => ({ seq: BigInt(index + 1), sent: messageOf(1, userId, 1) }));
 

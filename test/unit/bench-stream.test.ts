@@ -3,13 +3,17 @@ import { describe, it } from "node:test";
 import { create } from "@bufbuild/protobuf";
 import fc from "fast-check";
 import { type Message, MessageSchema } from "../../gen/ts/tidewire/v1/content_pb.js";
-import { createHistogram } from "../../tools/bench/histogram.js";
-import { createLogFollower } from "../../tools/bench/log-follower.js";
-import { watchSlowCounts } from "../../tools/bench/slow-counts.js";
-import { toSlowReaderReport } from "../../tools/bench/slow-reader-report.js";
-import { type SlowReaderResult, type Stretch, summarizeStretches } from "../../tools/bench/slow-reader-result.js";
-import { quantiles } from "../../tools/bench/statistics.js";
-import { textOf } from "../../tools/bench/workload.js";
+import { createHistogram } from "../../tools/bench/figures/histogram.js";
+import { quantiles } from "../../tools/bench/figures/statistics.js";
+import { createLogFollower } from "../../tools/bench/generator/log-follower.js";
+import { textOf } from "../../tools/bench/generator/workload.js";
+import { watchSlowCounts } from "../../tools/bench/slow-reader/slow-counts.js";
+import { toSlowReaderReport } from "../../tools/bench/slow-reader/slow-reader-report.js";
+import {
+  type SlowReaderResult,
+  type Stretch,
+  summarizeStretches,
+} from "../../tools/bench/slow-reader/slow-reader-result.js";
 
 describe("the histogram of a benchmark", () => {
   it("keeps counts, the greatest value, and every other value to a part in 64", () => {

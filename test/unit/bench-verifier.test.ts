@@ -4,9 +4,9 @@ import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { type Message, MessageSchema } from "../../gen/ts/tidewire/v1/content_pb.js";
 import { ErrorCode } from "../../gen/ts/tidewire/v1/error_pb.js";
 import { NackReason, type ServerFrame, ServerFrameSchema } from "../../gen/ts/tidewire/v1/frame_pb.js";
-import { isFlawless, type Verdict, verifyRound } from "../../tools/bench/verifier.js";
-import type { Acks } from "../../tools/bench/workload.js";
-import { messageOf, type Sent } from "../../tools/bench/workload.js";
+import type { Acks } from "../../tools/bench/generator/workload.js";
+import { messageOf, type Sent } from "../../tools/bench/generator/workload.js";
+import { isFlawless, type Verdict, verifyRound } from "../../tools/bench/group/verifier.js";
 
 const conversationId = 7n;
 const firstSeq = 11n;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { describeMachine } from "../../tools/bench/machine.js";
+import { describeMachine } from "../../tools/bench/stage/machine.js";
 import { checkEvidence } from "../endurance/checks/check.js";
 import { parseEnduranceOptions } from "../endurance/options.js";
 import { toReport } from "../endurance/report.js";

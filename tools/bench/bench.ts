@@ -2,18 +2,18 @@ import { writeFile } from "node:fs/promises";
 import { extname, join } from "node:path";
 import { ErrorCode } from "../../gen/ts/tidewire/v1/error_pb.js";
 import { TidewireError, unreachable } from "../../runtime/error.js";
-import { runAckCost } from "./ack-cost.js";
-import { toAckCostReport } from "./ack-cost-report.js";
-import { summarizeProfiles } from "./cpu-profile.js";
-import type { Window } from "./generator-calls.js";
-import { runGroup } from "./group.js";
-import { describeMachine } from "./machine.js";
+import { runAckCost } from "./acks/ack-cost.js";
+import { toAckCostReport } from "./acks/ack-cost-report.js";
+import { summarizeProfiles } from "./figures/cpu-profile.js";
+import type { Window } from "./generator/generator-calls.js";
+import { runGroup } from "./group/group.js";
+import { toReport, toVerification } from "./group/report.js";
 import { type BenchOptions, benchHelp, type Engine, parseBenchOptions } from "./options.js";
 import type { Outcome } from "./outcome.js";
-import { toReport, toVerification } from "./report.js";
-import { runSlowReader } from "./slow-reader.js";
-import { toSlowReaderReport } from "./slow-reader-report.js";
-import type { StageDeps } from "./stage.js";
+import { runSlowReader } from "./slow-reader/slow-reader.js";
+import { toSlowReaderReport } from "./slow-reader/slow-reader-report.js";
+import { describeMachine } from "./stage/machine.js";
+import type { StageDeps } from "./stage/stage.js";
 
 /** Returns an exit code: 1 if a message was not as it should be, or if the benchmark could not run. */
 async function main(argv: readonly string[], signal: AbortSignal): Promise<number> {

@@ -2,7 +2,7 @@ import { parseArgs } from "node:util";
 import { ErrorCode } from "../../gen/ts/tidewire/v1/error_pb.js";
 import { TidewireError } from "../../runtime/error.js";
 import { closestName } from "../../runtime/suggest.js";
-import type { Acks } from "./workload.js";
+import type { Acks } from "./generator/workload.js";
 
 /** The databases that a scenario can run on. */
 export type Engine = "postgresql" | "embedded";

@@ -1,5 +1,5 @@
-import type { Window } from "./generator-calls.js";
-import type { Verified } from "./result.js";
+import type { Window } from "./generator/generator-calls.js";
+import type { Verified } from "./group/result.js";
 
 /** What a run comes to. If one message is not as it should be, there is no other result. */
 export type Outcome<Result> =

@@ -1,0 +1,82 @@
+import type { Quantiles, Weighted } from "../figures/statistics.js";
+import type { Verdict } from "../group/verifier.js";
+import type { Busyness } from "./busyness.js";
+import type { Holding } from "./log-follower.js";
+import type { Acks } from "./workload.js";
+
+/** Who is to log in, and how. */
+export type Credentials = Readonly<{ userId: bigint; token: string; deviceId: string }>;
+
+export type JoinRequest = Readonly<{ port: number; conversationId: bigint; credentials: readonly Credentials[] }>;
+
+/** `round` counts from 1, warm-up included: it is also the client_id of its messages. */
+export type RoundRequest = Readonly<{ round: number; firstSeq: bigint; acks: Acks }>;
+
+/** A round of the group, measured and verified. Times since the first send, in milliseconds. */
+export type RoundReport = Readonly<{
+  /** Until the last delivery. */
+  totalMs: number;
+  /** From the moment at which all were to send, for each delivery. */
+  deliver: Quantiles;
+  /** The same for each sender, until it knew its message to be stored. */
+  ack: Quantiles;
+  busyness: Busyness;
+  /** Acks that left while the round was measured. */
+  acks: number;
+  verdict: Verdict;
+  /** The WebSocket messages in which one member got all pushes, in order. */
+  messages: readonly Uint8Array[];
+  /** When the clock ran, on the machine's monotonic clock, in microseconds. */
+  window: Window;
+}>;
+
+export type Window = Readonly<{ fromUs: number; toUs: number }>;
+
+export type RawReport = Readonly<{ totalMs: number; busyness: Busyness }>;
+
+export type StreamJoinRequest = JoinRequest & Readonly<{ headSeq: bigint; textBytes: number }>;
+
+/** So many messages, one after the other at this rate; members take turns at sending. */
+export type StreamRequest = Readonly<{ messages: number; messagesPerSecond: number }>;
+
+/** A stretch of a stream. */
+export type StreamReport = Readonly<{
+  /** Of each delivery, in milliseconds since its message was to be sent. */
+  deliver: readonly Weighted[];
+  /** Members that know their message to be stored, counted over all messages. */
+  acked: number;
+  busyness: Busyness;
+  /** What went wrong, in words. */
+  problems: readonly string[];
+}>;
+
+/** A message in its place in the log; its text follows from the rest. */
+export type StreamedMessage = Readonly<{ seq: bigint; senderId: bigint; device: number; clientId: bigint }>;
+
+/** The load generator, for whoever forks it. */
+export const generatorModule = new URL("./generator.js", import.meta.url);
+
+/** What the load generator does on request. */
+export type GeneratorCalls = {
+  /** Connects and logs in all members. */
+  join(request: JoinRequest): Promise<void>;
+  /**
+   * Lets all members send at once. Returns when all is delivered, no ack waits to be sent, and the server has read the last
+   * one; or when time is up.
+   */
+  runRound(request: RoundRequest): Promise<void>;
+  /** Acknowledges what was held back, and verifies the round. */
+  reportRound(request: undefined): Promise<RoundReport>;
+  /** Connects subscribers to the raw server. */
+  subscribeRaw(request: { port: number; subscribers: number; bytes: number }): Promise<void>;
+  /** Has the raw server publish, and checks that every subscriber got these bytes. */
+  runRawRound(request: { messages: readonly Uint8Array[] }): Promise<RawReport>;
+  /** Connects and logs in the members of a stream. */
+  joinStream(request: StreamJoinRequest): Promise<void>;
+  /** Lets the stream flow. Returns when all members have all of it, or when time is up. */
+  runStream(request: StreamRequest): Promise<StreamReport>;
+  /** What each member has, and what the first one has in detail. */
+  reportStream(request: undefined): Promise<{ holdings: readonly Holding[]; log: readonly StreamedMessage[] }>;
+  /** Closes all connections. */
+  leave(request: undefined): Promise<void>;
+};

@@ -1,0 +1,49 @@
+import { serveCalls } from "../stage/calls.js";
+import type { GeneratorCalls } from "./generator-calls.js";
+import { type GroupLoad, openGroupLoad } from "./group-load.js";
+import { openRawLoad, type RawLoad } from "./raw-load.js";
+import { openStreamLoad, type StreamLoad } from "./stream-load.js";
+
+/** The load generator: a process of its own, so that it neither slows the server down nor is slowed by the report. */
+let group: GroupLoad | undefined;
+let raw: RawLoad | undefined;
+let stream: StreamLoad | undefined;
+
+const calls: GeneratorCalls = {
+  async join(request) {
+    group = await openGroupLoad(request);
+  },
+  async subscribeRaw(request) {
+    raw = await openRawLoad(request);
+  },
+  async runRound(request) {
+    if (!group) throw new Error("nobody has joined");
+    await group.runRound(request);
+  },
+  async reportRound() {
+    if (!group) throw new Error("nobody has joined");
+    return await group.reportRound();
+  },
+  async runRawRound({ messages }) {
+    if (!raw) throw new Error("nobody has subscribed");
+    return await raw.runRound(messages);
+  },
+  async joinStream(request) {
+    stream = await openStreamLoad(request);
+  },
+  async runStream(request) {
+    if (!stream) throw new Error("nobody has joined the stream");
+    return await stream.run(request);
+  },
+  async reportStream() {
+    if (!stream) throw new Error("nobody has joined the stream");
+    return stream.report();
+  },
+  async leave() {
+    stream?.[Symbol.dispose]();
+    group?.[Symbol.dispose]();
+    raw?.[Symbol.dispose]();
+  },
+};
+
+serveCalls(calls);

@@ -1,0 +1,104 @@
+import { type RawServerCalls, rawServerModule } from "../baseline/raw-server-calls.js";
+import { type GeneratorCalls, generatorModule, type RoundReport } from "../generator/generator-calls.js";
+import { type Logged, textBytes } from "../generator/workload.js";
+import type { Engine, GroupOptions } from "../options.js";
+import type { Outcome } from "../outcome.js";
+import { describeVersions } from "../stage/machine.js";
+import { forkHelper } from "../stage/processes.js";
+import { playOnStage, type Stage, type StageDeps } from "../stage/stage.js";
+import type { BenchResult, RoundResult } from "./result.js";
+import { addUp, type CpuMs, logOf, measureRound } from "./rounds.js";
+import { summarize } from "./summary.js";
+import { isFlawless, type Verdict } from "./verifier.js";
+
+/**
+ * All members of a group, online, send one message each at once, again and again. Beside each round, raw uWebSockets
+ * publishes the very bytes that the round delivered.
+ * @throws Error if a part does not start, or ends early.
+ */
+export async function runGroup(engine: Engine, options: GroupOptions, deps: StageDeps): Promise<Outcome<BenchResult>> {
+  const { warmupRounds } = options;
+  const played = await playOnStage(engine, options, deps, (stage) => play(stage, options, deps));
+  const { measured, verdicts } = played.result;
+  const { kind, verified, problems } = addUp(verdicts, played);
+  if (kind === "flawed") return { kind, verified, problems };
+  const counted = measured.slice(warmupRounds);
+  const result: BenchResult = {
+    scenario: "group",
+    settings: {
+      database: engine,
+      members: options.members,
+      rounds: options.rounds,
+      warmup_rounds: warmupRounds,
+      acks: options.acks,
+      text_bytes: textBytes,
+      raised_limits: {},
+    },
+    machine: deps.machine,
+    versions: describeVersions(played.database),
+    ...summarize(
+      counted.map(({ result }) => result),
+      counted.at(-1)?.report.messages ?? [],
+    ),
+    verified,
+  };
+  return { kind: "measured", result, windows: counted.map(({ report }) => report.window) };
+}
+
+type PlayedRound = Readonly<{ report: RoundReport; result: RoundResult }>;
+type Rounds = { measured: readonly PlayedRound[]; verdicts: readonly Verdict[]; log: readonly Logged[] };
+
+/** Ends with the first round that is not flawless. */
+async function play(stage: Stage, options: GroupOptions, { progress }: StageDeps): Promise<Rounds> {
+  const { group, server, credentials } = stage;
+  await using generator = forkHelper<GeneratorCalls>(generatorModule, stage.processOptions("generator"));
+  await using raw = forkHelper<RawServerCalls>(rawServerModule, {
+    ...stage.processOptions("raw"),
+    profileDirectory: undefined,
+  });
+  await generator.call("join", { port: server.port, conversationId: group.conversationId, credentials });
+  const port = await raw.call("listen", undefined);
+  await generator.call("subscribeRaw", { port, subscribers: options.members, bytes: options.members * 300 });
+  const measured: PlayedRound[] = [];
+  const verdicts: Verdict[] = [];
+  for (let round = 1; round <= options.warmupRounds + options.rounds; round++) {
+    const firstSeq = group.headSeq + 1n + BigInt((round - 1) * options.members);
+    // A server that has just started may need more than the second after which it sends again what nobody acknowledges.
+    const acks = round <= options.warmupRounds ? "on" : options.acks;
+    const { report, cpu } = await measureRound(stage, generator, { round, firstSeq, acks });
+    verdicts.push(report.verdict);
+    if (!isFlawless(report.verdict)) break;
+    const { messages } = report;
+    await raw.call("load", { messages });
+    const { totalMs } = await generator.call("runRawRound", { messages });
+    const result = toRoundResult(report, totalMs, cpu);
+    measured.push({ report, result });
+    progress(`${nameOf(round, options)}: ${result.total_ms.toFixed(1)} ms, raw ${result.raw_ms.toFixed(1)} ms`);
+  }
+  await generator.call("leave", undefined);
+  return { measured, verdicts, log: logOf(verdicts) };
+}
+
+function nameOf(round: number, { warmupRounds, rounds }: GroupOptions): string {
+  return round <= warmupRounds ? `warm-up ${round}` : `round ${round - warmupRounds} of ${rounds}`;
+}
+
+function toRoundResult({ totalMs, deliver, ack, busyness, acks }: RoundReport, rawMs: number, cpu: CpuMs): RoundResult {
+  return {
+    total_ms: totalMs,
+    raw_ms: rawMs,
+    ratio: rawMs / totalMs,
+    deliver_p50_ms: deliver.p50,
+    deliver_p99_ms: deliver.p99,
+    deliver_p999_ms: deliver.p999,
+    deliver_max_ms: deliver.max,
+    ack_p50_ms: ack.p50,
+    ack_p99_ms: ack.p99,
+    ack_max_ms: ack.max,
+    acks,
+    ...(cpu.server === undefined ? {} : { server_cpu_ms: cpu.server }),
+    ...(cpu.database === undefined ? {} : { database_cpu_ms: cpu.database }),
+    generator_cpu_ms: busyness.cpuMs,
+    generator_busy_share: busyness.busyShare,
+  };
+}
