@@ -1,6 +1,7 @@
 import { closeMeanings } from "../gen/ts/tidewire/v1/close-codes.js";
 import { CloseCode, ErrorCode } from "../gen/ts/tidewire/v1/error_pb.js";
 import { NackReason } from "../gen/ts/tidewire/v1/frame_pb.js";
+import type { Outcome } from "../gen/ts/tidewire/v1/message_pb.js";
 import { TidewireError, unreachable } from "../runtime/error.js";
 import type { GatewayContext } from "./context.js";
 import { newFlow } from "./downlink/flow.js";
@@ -10,7 +11,14 @@ import type { LocalSession } from "./hub/local-session.js";
 import { createReadMarks } from "./marks/read-marks.js";
 import type { Socket, SocketHandler } from "./server/server.js";
 import { deadlineMs } from "./session/deadline.js";
-import type { AckedCursors, Identity, Session, SessionEffect, SessionEvent } from "./session/state.js";
+import type {
+  AckedCursors,
+  Identity,
+  Session,
+  SessionEffect,
+  SessionEvent,
+  SettledSubmission,
+} from "./session/state.js";
 import { createSession, step } from "./session/step.js";
 import { attachSession, openSession, read, renewSession } from "./session-calls.js";
 import { createWakeUp } from "./timers/wake-up.js";
@@ -92,7 +100,7 @@ export function createConnection(socket: Socket, context: GatewayContext): Conne
   }
 
   function attach(identity: Identity) {
-    local = createLocal(identity, socket, dispatch);
+    local = createLocal(identity, socket, { dispatch, downlink, metrics });
     metrics.sessions.inc();
     context.strangers.leave(socket.remoteAddress);
     void attachSession(context, local).then(dispatch);
@@ -149,13 +157,22 @@ export function createConnection(socket: Socket, context: GatewayContext): Conne
   }
 }
 
+type Ties = Pick<Connection, "dispatch"> & Pick<GatewayContext, "downlink" | "metrics">;
+
 function createLocal(
   identity: Identity,
   socket: Socket,
-  dispatch: Connection["dispatch"],
+  { dispatch, downlink, metrics }: Ties,
 ): LocalSession & UplinkSource {
   const { userId, device, epoch } = identity;
-  return {
+  const told = ({ result, duplicate }: Outcome): SettledSubmission["told"] => {
+    if (result.case !== "stored" || duplicate) return "not-yet"; // who asks again has not heard it
+    const { conversationId, seq } = result.value;
+    if (!downlink.hasJustPushed(local, conversationId, seq)) return "not-yet";
+    metrics.acksByPush.inc();
+    return "by-push";
+  };
+  const local: LocalSession & UplinkSource = {
     identity,
     userId,
     device,
@@ -166,9 +183,14 @@ function createLocal(
     send: socket.send,
     subscribe: socket.subscribe,
     unsubscribe: socket.unsubscribe,
-    settled: (outcomes) => dispatch({ kind: "outcomes", outcomes }),
+    settled: (outcomes) =>
+      dispatch({
+        kind: "outcomes",
+        outcomes: outcomes.map((settled) => ({ ...settled, told: told(settled.outcome) })),
+      }),
     gaveUp: () => dispatch({ kind: "lane-gave-up" }),
   };
+  return local;
 }
 
 function violation(code: ErrorCode, detail: string): SessionEvent {

@@ -25,7 +25,7 @@ export interface GatewayContext {
   readonly rules: SessionRules & Readonly<{ frames: FrameLimits }>;
   readonly timers: Timers;
   readonly hub: Hub;
-  readonly downlink: Pick<Downlink, "acknowledge" | "forget">;
+  readonly downlink: Pick<Downlink, "acknowledge" | "forget" | "hasJustPushed">;
   readonly delivered: DeliveredMarks;
   readonly lanes: Lanes;
   readonly rates: UserRates;

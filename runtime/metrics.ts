@@ -53,6 +53,7 @@ export function createMetrics() {
 
     framesReceived: counter("frames_received_total", "Frames from devices, by kind", ["kind"]),
     framesSent: counter("frames_sent_total", "Frames to single devices, by kind; pushes count in pushes", ["kind"]),
+    acksByPush: counter("acks_by_push_total", "Outcomes that the sender's own push told, so that no up_ack was sent"),
     nacks: counter("nacks_total", "up_nack frames, by reason", ["reason"]),
 
     lanesQueuedBytes: reading("lanes_queued_bytes", "Bytes that wait in the lanes of this process"),

@@ -27,6 +27,8 @@ export interface Downlink extends ListeningObserver, Disposable {
   deliver(entry: StreamEntry): void;
   /** A device holds each of these conversations up to a seq. What it cannot hold changes nothing. */
   acknowledge(session: LocalSession, cursors: readonly Pick<Cursor, "conversationId" | "seq">[]): void;
+  /** Whether an entry has just left for a session, and it has not acknowledged it. What left longer ago may have been lost. */
+  hasJustPushed(session: LocalSession, conversationId: bigint, seq: bigint): boolean;
   /** A session is over. To be called while the hub still knows it. */
   forget(session: LocalSession): void;
   /** Forgets conversations that have been quiet. */
@@ -67,6 +69,9 @@ const defaultLimits: DownlinkLimits = {
   idleMs: 60_000,
   rereadWithinMs: 30_000,
 };
+
+/** Shorter by far than the second after which a device sends again what it has not been told of, in milliseconds. */
+const JUST_MS = 100;
 
 export function createDownlink(options: DownlinkOptions): Downlink {
   const { hub, timers, monotonicMs, random, publish, metrics } = options;
@@ -166,6 +171,12 @@ export function createDownlink(options: DownlinkOptions): Downlink {
         session.flow = measure(session.flow, sentAtMs, nowMs);
         metrics.ackSeconds.observe((nowMs - sentAtMs) / 1_000);
       }
+    },
+    hasJustPushed(session, conversationId, seq) {
+      const conversation = conversations.get(conversationId);
+      if (!conversation?.subscribers.lacks(session, seq) || hub.isPaused(session)) return false;
+      const sentByMs = conversation.sendTimes.sentByMs(seq);
+      return sentByMs !== undefined && monotonicMs() - sentByMs < JUST_MS;
     },
     began(session, conversationId) {
       const conversation = conversations.get(conversationId);

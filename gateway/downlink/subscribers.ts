@@ -12,6 +12,8 @@ export interface Subscribers<Session> {
   remove(session: Session): void;
   /** Moves a cursor forward; one that is behind changes nothing, and one beyond `headSeq` counts as that. */
   acknowledge(session: Session, seq: bigint, headSeq: bigint): Acknowledged;
+  /** Whether a session gets `seq` and has not acknowledged it. */
+  lacks(session: Session, seq: bigint): boolean;
   /** Those who have not acknowledged everything up to `headSeq`, or up to where they end. */
   behind(headSeq: bigint): Iterable<Behind<Session>>;
   /** Those who go on. */
@@ -85,6 +87,10 @@ export function createSubscribers<Session>(removed: (session: Session) => void =
       cursors[slot] = reached;
       if (reached === end) remove(session);
       return { kind: "moved", seq: BigInt(reached) };
+    },
+    lacks(session, seq) {
+      const slot = slots.get(session);
+      return slot !== undefined && cursorOf(slot) < Number(seq) && Number(seq) <= endOf(session);
     },
     *behind(headSeq) {
       const head = Number(headSeq);

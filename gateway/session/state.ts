@@ -145,7 +145,12 @@ export type GatewayEvent =
   /** Entries of the delivery stream were lost, or came too late to take effect: a look is due, at `lookAtMs`. */
   | { kind: "entries-lost"; lookAtMs: number };
 
-export type SettledSubmission = Readonly<{ clientId: bigint; outcome: Outcome }>;
+export type SettledSubmission = Readonly<{
+  clientId: bigint;
+  outcome: Outcome;
+  /** Whether the device's own push has just left, which tells it as much as an `up_ack` does. */
+  told: "by-push" | "not-yet";
+}>;
 
 /** What went wrong, for an error frame. */
 export type Problem = Readonly<{ code: ErrorCode; detail: string; retryAfterMs?: number }>;

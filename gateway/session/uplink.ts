@@ -51,11 +51,11 @@ function submit(session: Ready, event: UpMsgEvent, kind: "settled" | "next", now
 export function settleOutcomes<S extends Ready | Draining>(session: S, settled: readonly SettledSubmission[]): Step {
   let { uplink } = session;
   const effects: SessionEffect[] = [];
-  for (const { clientId, outcome } of settled) {
+  for (const { clientId, outcome, told } of settled) {
     const ack = toUpAckOutcome(outcome);
     if (ack) {
       uplink = settle(uplink, clientId);
-      effects.push(send({ case: "upAck", value: { clientId, outcome: ack } }));
+      if (told === "not-yet") effects.push(send({ case: "upAck", value: { clientId, outcome: ack } }));
       continue;
     }
     switch (outcome.result.value) {

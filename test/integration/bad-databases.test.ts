@@ -31,7 +31,7 @@ describe("a database that goes away", () => {
     const send = (id: bigint) => sender.send(text(id, { case: "peerUserId", value: peer.userId }, `message ${id}`));
 
     for (const id of ids.slice(0, 10)) send(id);
-    const { conversationId } = storedOf(await sender.next("upAck"));
+    const { conversationId } = storedOf(await sender.outcome());
     const stopped = postgres.stop("immediate");
     for (const id of ids.slice(10, 20)) send(id);
     await stopped;
@@ -40,7 +40,7 @@ describe("a database that goes away", () => {
     await assertSaysSo(server, witness.user.token);
     await postgres.start();
 
-    for (const id of ids.slice(1)) assert.equal((await sender.next("upAck", 30_000)).clientId, id);
+    for (const id of ids.slice(1)) assert.equal((await sender.outcome(30_000)).clientId, id);
     const pushed = new Map<bigint | undefined, bigint | undefined>();
     while (pushed.size < ids.length) {
       const { message } = await receiver.next("push");

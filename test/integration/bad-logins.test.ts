@@ -160,7 +160,7 @@ describe("a login that must not succeed", () => {
     await assertClosed(device, { ...loginRequired, advice: /up-msg came before login was answered/ });
     const calm = await server.connect(user, "spoiled");
     calm.send(text(1n, target, "in time"));
-    const { conversationId } = storedOf(await calm.next("upAck"));
+    const { conversationId } = storedOf(await calm.outcome());
     assert.deepEqual(await readLog(server, user, conversationId), [[1n, "in time"]]);
     await calm.close();
   });
@@ -181,7 +181,7 @@ describe("a login that must not succeed", () => {
     const device = await server.connect(user, "spoiled");
     const clientId = device.me.lastClientId + 1n;
     device.send(text(clientId, { case: "peerUserId", value: other.userId }, "mine"));
-    const { conversationId } = storedOf(await device.next("upAck"));
+    const { conversationId } = storedOf(await device.outcome());
     sendLogin(device, other.token, "spoiled");
     await assertClosed(device, { ...mismatch, advice: /belongs to another user/ });
     assert.deepEqual(await readLog(server, other, conversationId), [[1n, "mine"]]);

@@ -54,7 +54,7 @@ describe("a message that must not be stored", () => {
     sender.sendRaw(message);
     sender.send(text(2n, target, "the next one"));
     await assertRefused(sender, 1n, code);
-    const stored = storedOf(await sender.next("upAck"));
+    const stored = storedOf(await sender.outcome());
     const again = await server.connect(user);
     assert.equal(again.me.lastClientId, 2n);
     again.sendRaw(message);
@@ -106,7 +106,7 @@ describe("a message that must not be stored", () => {
   it("is refused if it is too large, by a byte", async () => {
     const overhead = 6; // tags and lengths of the content's body and of its text
     sender.send(text(1n, target, "x".repeat(contentMaxBytes - overhead)));
-    storedOf(await sender.next("upAck"));
+    storedOf(await sender.outcome());
     sender.send(text(2n, target, "x".repeat(contentMaxBytes - overhead + 1)));
     await assertRefused(sender, 2n, ErrorCode.CONTENT_TOO_LARGE);
   });
@@ -173,13 +173,13 @@ describe("a message that must not be stored", () => {
     await heartbeat(sender);
     assert.equal(sender.frames.filter(({ frame }) => frame.case === "upAck" || frame.case === "upNack").length, 1);
     sender.send(text(1n, target, "at last"));
-    const { conversationId } = storedOf(await sender.next("upAck"));
+    const { conversationId } = storedOf(await sender.outcome());
     assert.deepEqual(await readLog(server, friend, conversationId), [[1n, "at last"]]);
   });
 
   it("is reported as a conflict if its client_id was used for something else, which stays", async () => {
     sender.send(text(1n, target, "first"));
-    const { conversationId } = storedOf(await sender.next("upAck"));
+    const { conversationId } = storedOf(await sender.outcome());
     sender.send(text(1n, target, "second"));
     const { expected, reason } = await sender.next("upNack");
     assert.deepEqual([expected, reason], [1n, NackReason.CONFLICT]);
@@ -191,7 +191,7 @@ describe("a message that must not be stored", () => {
     const again = await server.connect(user);
     assert.equal(again.me.lastClientId, 0n);
     again.send(text(1n, target, "the first"));
-    const { conversationId, seq } = storedOf(await again.next("upAck"));
+    const { conversationId, seq } = storedOf(await again.outcome());
     assert.equal(seq, 1n);
     assert.deepEqual(await readLog(server, friend, conversationId), [[1n, "the first"]]);
     await again.close();

@@ -152,7 +152,7 @@ describe("a read that is out of place", () => {
    */
   async function untilMarked(reader: LoggedIn, user: TestUser): Promise<void> {
     reader.send(text(reader.me.lastClientId + 1n, { case: "peerUserId", value: witness.peer.userId }, "mine"));
-    const { conversationId, seq } = storedOf(await reader.next("upAck"));
+    const { conversationId, seq } = storedOf(await reader.outcome());
     reader.send({ frame: { case: "readMark", value: { conversationId, seq } } });
     for (let readSeq = 0n, attempt = 1; readSeq < seq; attempt++) {
       assert.ok(attempt < 100, "the read mark is not stored");

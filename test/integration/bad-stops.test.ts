@@ -37,7 +37,7 @@ describe("tidewire in a data directory", () => {
   async function say(device: WireClient, word: string): Promise<void> {
     device.send(saying(word));
     words.push(word);
-    storedOf(await device.next("upAck"));
+    storedOf(await device.outcome());
   }
 
   async function assertIntact(device: WireClient): Promise<void> {

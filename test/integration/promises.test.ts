@@ -29,7 +29,7 @@ describe("what is promised", () => {
       assert.deepEqual(answersTo(sender), [], "the gateway has taken it, and says nothing yet");
     });
     await sql.end();
-    assert.equal(storedOf(await sender.next("upAck")).seq, 2n);
+    assert.equal(storedOf(await sender.outcome()).seq, 2n);
   });
 
   it("puts what is sent after another's ACK behind it", async () => {
@@ -120,7 +120,7 @@ async function openGroup(server: TestServer, members: readonly TestUser[]) {
       lastIds[member] = clientId;
       return text(clientId, { case: "conversationId", value: conversationId }, words);
     },
-    ackOf: (member: number) => (devices[member] ?? sender).next("upAck"),
+    ackOf: (member: number) => (devices[member] ?? sender).outcome(),
     async [Symbol.asyncDispose]() {
       await Promise.all(devices.map((device) => device.close()));
     },

@@ -3,7 +3,7 @@ import { after, before, describe, it } from "node:test";
 import { CloseCode, ErrorCode } from "../../gen/ts/tidewire/v1/error_pb.js";
 import { GoawayReason, NackReason } from "../../gen/ts/tidewire/v1/frame_pb.js";
 import { startTestServer, type TestServer, type TestUser } from "../support/server.js";
-import { heartbeat, type Target, text, textOf } from "../support/witness.js";
+import { heartbeat, storedOf, type Target, text, textOf } from "../support/witness.js";
 
 /** An independent reading of the protocol: a plain WebSocket and generated code, nothing of the SDK. */
 describe("the wire", () => {
@@ -39,18 +39,15 @@ describe("the wire", () => {
     await device.close();
   });
 
-  it("stores a message, acknowledges it, and pushes the same bytes to both sides", async () => {
+  it("stores a message and pushes the same bytes to both sides, and the sender's push is its acknowledgement", async () => {
     await using talk = await openTalk(server, "push");
     talk.sender.send(text(1n, talk.target, "hello"));
-    const ack = await talk.sender.next("upAck");
-    assert.equal(ack.clientId, 1n);
-    assert.equal(ack.outcome.case, "stored");
-    const stored = ack.outcome.case === "stored" ? ack.outcome.value : undefined;
     const [own, theirs] = [await talk.sender.next("push"), await talk.receiver.next("push")];
     assert.deepEqual(own, theirs);
     const message = own.message;
-    assert.equal(message?.seq, stored?.seq);
-    assert.equal(message?.messageId, stored?.messageId);
+    assert.equal(message?.seq, 1n);
+    await heartbeat(talk.sender);
+    assert.equal(talk.sender.frames.filter(({ frame }) => frame.case === "upAck").length, 0);
     assert.equal(message?.senderId, talk.sender.me.userId);
     assert.equal(message?.senderDevice, talk.sender.me.device);
     assert.equal(message?.clientId, 1n);
@@ -70,31 +67,30 @@ describe("the wire", () => {
   it("says nothing about a duplicate in flight: there is one ack", async () => {
     await using talk = await openTalk(server, "in-flight");
     talk.sender.send(text(1n, talk.target, "once"), text(1n, talk.target, "once"));
-    await talk.sender.next("upAck");
+    await talk.sender.outcome();
     await heartbeat(talk.sender);
-    const acks = talk.sender.frames.filter(({ frame }) => frame.case === "upAck");
-    assert.equal(acks.length, 1);
-    const pushes = talk.receiver.frames.filter(({ frame }) => frame.case === "push");
-    assert.equal(pushes.length, 1);
+    for (const { frames } of [talk.sender, talk.receiver]) {
+      assert.equal(frames.filter(({ frame }) => frame.case === "push" || frame.case === "upAck").length, 1);
+    }
   });
 
   it("answers a late duplicate with the first outcome, also on another connection", async () => {
     await using talk = await openTalk(server, "late");
     talk.sender.send(text(1n, talk.target, "once"));
-    const first = await talk.sender.next("upAck");
+    const first = storedOf(await talk.sender.outcome());
     talk.sender.send(text(1n, talk.target, "once"));
-    assert.deepEqual(await talk.sender.next("upAck"), first);
+    assert.deepEqual(storedOf(await talk.sender.next("upAck")), first);
     const again = await server.connect(talk.user, talk.deviceId);
     assert.equal(again.me.lastClientId, 1n);
     again.send(text(1n, talk.target, "once"));
-    assert.deepEqual(await again.next("upAck"), first);
+    assert.deepEqual(storedOf(await again.next("upAck")), first);
     await again.close();
   });
 
   it("reports a conflict when an id comes again with other content", async () => {
     await using talk = await openTalk(server, "conflict");
     talk.sender.send(text(1n, talk.target, "one thing"));
-    await talk.sender.next("upAck");
+    await talk.sender.outcome();
     talk.sender.send(text(1n, talk.target, "another thing"));
     const nack = await talk.sender.next("upNack");
     assert.deepEqual([nack.reason, nack.expected], [NackReason.CONFLICT, 1n]);
@@ -106,7 +102,7 @@ describe("the wire", () => {
     const nack = await talk.sender.next("upNack");
     assert.deepEqual([nack.reason, nack.expected], [NackReason.HOLE, 1n]);
     talk.sender.send(...[1n, 2n, 3n].map((id) => text(id, talk.target, `${id}`)));
-    for (const id of [1n, 2n, 3n]) assert.equal((await talk.sender.next("upAck")).clientId, id);
+    for (const id of [1n, 2n, 3n]) assert.equal((await talk.sender.outcome()).clientId, id);
     assert.equal(talk.sender.frames.filter(({ frame }) => frame.case === "upNack").length, 1);
   });
 
@@ -123,9 +119,9 @@ describe("the wire", () => {
   it("refuses for good what retrying cannot cure, and goes on with the next id", async () => {
     await using talk = await openTalk(server, "refusal");
     talk.sender.send(text(1n, { case: "peerUserId", value: 12345n }, "nobody"), text(2n, talk.target, "somebody"));
-    const [refused, stored] = [await talk.sender.next("upAck"), await talk.sender.next("upAck")];
+    const refused = await talk.sender.next("upAck");
     assert.deepEqual(refused.outcome, { case: "refused", value: ErrorCode.UNKNOWN_USER });
-    assert.equal(stored.outcome.case, "stored");
+    storedOf(await talk.sender.outcome());
     talk.sender.send(text(1n, { case: "peerUserId", value: 12345n }, "nobody"));
     assert.deepEqual(await talk.sender.next("upAck"), refused);
   });

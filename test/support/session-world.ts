@@ -178,15 +178,16 @@ export function outcomes(...settled: SettledSubmission[]): SessionEvent {
 
 export function stored(clientId: bigint): SettledSubmission {
   const place = { conversationId: 9n, seq: 100n + clientId, messageId: 1_000n + clientId, sentAtMs: 1n };
-  return { clientId, outcome: create(OutcomeSchema, { result: { case: "stored", value: place } }) };
+  return { clientId, outcome: create(OutcomeSchema, { result: { case: "stored", value: place } }), told: "not-yet" };
 }
 
 export function refused(clientId: bigint, code: ErrorCode): SettledSubmission {
-  return { clientId, outcome: create(OutcomeSchema, { result: { case: "refused", value: code } }) };
+  return { clientId, outcome: create(OutcomeSchema, { result: { case: "refused", value: code } }), told: "not-yet" };
 }
 
 export function rejected(clientId: bigint, rejection: Rejection): SettledSubmission {
-  return { clientId, outcome: create(OutcomeSchema, { result: { case: "rejected", value: rejection } }) };
+  const result = { case: "rejected" as const, value: rejection };
+  return { clientId, outcome: create(OutcomeSchema, { result }), told: "not-yet" };
 }
 
 /** The frames among the effects. */

@@ -1,6 +1,7 @@
+import { create } from "@bufbuild/protobuf";
 import { WebSocket } from "ws";
 import type { ServerFrameCase, ServerFrameOf } from "../../gen/ts/tidewire/v1/dispatch.js";
-import type { LoginOk, ServerFrame } from "../../gen/ts/tidewire/v1/frame_pb.js";
+import { type LoginOk, type ServerFrame, StoredSchema, type UpAck } from "../../gen/ts/tidewire/v1/frame_pb.js";
 import { type Clock, systemClock } from "../../runtime/clock.js";
 import { type ClientFrameInit, decodeMessage, encodeMessage } from "./wire-framing.js";
 
@@ -25,6 +26,11 @@ export interface WireClient {
    * @throws Error if it does not come within `timeoutMs`, if the connection ends first, or after a malformed message.
    */
   next<Kind extends ServerFrameCase>(kind: Kind, timeoutMs?: number): Promise<ServerFrameOf<Kind>>;
+  /**
+   * The next outcome of an own message: by an `up_ack`, which is taken, or by the own push that makes it superfluous, which is not.
+   * Each message has one; a repeated `up_ack` is for `next`. @throws Error as `next`.
+   */
+  outcome(timeoutMs?: number): Promise<Pick<UpAck, "clientId" | "outcome">>;
   /** Every frame that came, in order, taken or not. */
   readonly frames: readonly ServerFrame[];
   /** Resolves when the connection has ended, however it did. After a malformed message its reason tells the flaw. */
@@ -84,6 +90,7 @@ export async function connectWire(url: string, options: WireOptions = {}): Promi
       const frame = await inbox.take(kind, timeoutMs);
       return frame.value as ServerFrameOf<Kind>;
     },
+    outcome: createOutcomes(inbox),
     frames: inbox.frames,
     closed,
     close() {
@@ -91,6 +98,36 @@ export async function connectWire(url: string, options: WireOptions = {}): Promi
       return closed;
     },
     terminate: () => socket.terminate(),
+  };
+}
+
+/** Reads outcomes off the frames, each once, whichever frame is the first to tell it. */
+function createOutcomes({ frames, arrival, claim }: Inbox): WireClient["outcome"] {
+  const told = new Set<bigint>();
+  let own: Pick<LoginOk, "userId" | "device"> | undefined;
+  let read = 0;
+
+  function outcomeOf({ frame }: ServerFrame): Pick<UpAck, "clientId" | "outcome"> | undefined {
+    if (frame.case === "loginOk") own = frame.value;
+    if (frame.case === "upAck") return claim(frame) ? frame.value : undefined;
+    const message = frame.case === "push" ? frame.value.message : undefined;
+    if (!own || message?.senderId !== own.userId || message.senderDevice !== own.device) return undefined;
+    const { conversationId, seq, messageId, sentAtMs } = message;
+    const value = create(StoredSchema, { conversationId, seq, messageId, sentAtMs });
+    return { clientId: message.clientId, outcome: { case: "stored", value } };
+  }
+
+  return async (timeoutMs = answerTimeoutMs) => {
+    for (;;) {
+      for (; read < frames.length; ) {
+        const frame = frames[read++];
+        const outcome = frame && outcomeOf(frame);
+        if (!outcome || told.has(outcome.clientId)) continue;
+        told.add(outcome.clientId);
+        return outcome;
+      }
+      await arrival(timeoutMs);
+    }
   };
 }
 
@@ -128,11 +165,14 @@ interface Waiter {
   timeout: Disposable;
 }
 
+type Inbox = ReturnType<typeof createInbox>;
+
 /** Frames that came and nobody has taken, and those who wait for one. */
 function createInbox(clock: Clock) {
   const frames: ServerFrame[] = [];
   const untaken: ServerFrame["frame"][] = [];
   const waiters = new Set<Waiter>();
+  const arrivals: ((why: string | undefined) => void)[] = [];
   let ended: string | undefined;
 
   const failure = (kind: ServerFrameCase, why: string) =>
@@ -145,6 +185,7 @@ function createInbox(clock: Clock) {
       if (waiter === undefined) untaken.push(frame);
       else settle(waiter, () => waiter.resolve(frame));
     }
+    tellArrival();
   }
 
   function settle(waiter: Waiter, outcome: () => void): void {
@@ -174,7 +215,32 @@ function createInbox(clock: Clock) {
   function end(why: string): void {
     ended = why;
     for (const waiter of waiters) settle(waiter, () => waiter.reject(failure(waiter.kind, why)));
+    tellArrival(why);
   }
 
-  return { frames, put, take, end };
+  /** Takes this very frame, unless somebody has. */
+  function claim(frame: ServerFrame["frame"]): boolean {
+    const index = untaken.indexOf(frame);
+    if (index >= 0) untaken.splice(index, 1);
+    return index >= 0;
+  }
+
+  /** Resolves when something has come. */
+  function arrival(timeoutMs: number): Promise<void> {
+    if (ended !== undefined) return Promise.reject(new Error(`no outcome came: ${ended}`));
+    return new Promise((resolve, reject) => {
+      const late = clock.after(timeoutMs, () => reject(new Error(`no outcome came: ${timeoutMs} ms have passed`)));
+      arrivals.push((why) => {
+        late[Symbol.dispose]();
+        if (why === undefined) resolve();
+        else reject(new Error(`no outcome came: ${why}`));
+      });
+    });
+  }
+
+  function tellArrival(why?: string) {
+    for (const tell of arrivals.splice(0)) tell(why);
+  }
+
+  return { frames, put, take, claim, arrival, end };
 }

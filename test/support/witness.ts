@@ -32,7 +32,7 @@ export async function createWitness(server: TestServer, name = "witness"): Promi
   async function say(words: string): Promise<Stored> {
     sender.send(text(BigInt(said.length + 1), target, words));
     said.push(words);
-    const stored = storedOf(await sender.next("upAck"));
+    const stored = storedOf(await sender.outcome());
     const message = await nextIn(stored.conversationId);
     assert.deepEqual([message.seq, textOf(message)], [stored.seq, words]);
     return stored;
@@ -79,7 +79,7 @@ export function textOf(message: Message | undefined): string | undefined {
 }
 
 /** @throws AssertionError if the message was refused. */
-export function storedOf({ clientId, outcome }: UpAck): Stored {
+export function storedOf({ clientId, outcome }: Pick<UpAck, "clientId" | "outcome">): Stored {
   assert.equal(outcome.case, "stored", `${clientId} was ${outcome.case} ${outcome.value}`);
   return outcome.case === "stored" ? outcome.value : assert.fail();
 }

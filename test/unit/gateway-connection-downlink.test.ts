@@ -4,8 +4,9 @@ import { create } from "@bufbuild/protobuf";
 import type { GatewayContext } from "../../gateway/context.js";
 import { encodeFrame } from "../../gateway/frames/frames.js";
 import { createDeliveredMarks } from "../../gateway/marks/delivered-marks.js";
+import type { Lanes, UplinkEntry } from "../../gateway/uplink/lanes.js";
 import { CloseCode } from "../../gen/ts/tidewire/v1/error_pb.js";
-import { HeadsResponseSchema } from "../../gen/ts/tidewire/v1/message_pb.js";
+import { HeadsResponseSchema, OutcomeSchema } from "../../gen/ts/tidewire/v1/message_pb.js";
 import type { RisingMark } from "../../runtime/fabric/fabric.js";
 import { silentLogger } from "../../runtime/log.js";
 import { createConnectionWorld, type TestSocket } from "../support/connection-world.js";
@@ -243,5 +244,49 @@ describe("ten thousand connections", () => {
         laneBytes: 0,
       },
     );
+  });
+});
+
+describe("a connection whose own message is stored", () => {
+  const stored = (seq: bigint, duplicate: boolean) =>
+    create(OutcomeSchema, { duplicate, result: { case: "stored", value: { conversationId: 9n, seq } } });
+
+  /** User 7's phone has sent message 1; `settle` tells the gateway what became of it. */
+  async function sending() {
+    const submitted: UplinkEntry[] = [];
+    const lanes: Lanes = {
+      isFull: () => false,
+      submit: (entry) => void submitted.push(entry),
+      queuedBytes: 0,
+      drained: async () => {},
+      async [Symbol.asyncDispose]() {},
+    };
+    const world = await loggedIn({ lanes });
+    world.socket.send({ case: "upMsg", value: { clientId: 1n } });
+    return {
+      ...world,
+      settle(seq: bigint, { duplicate = false } = {}) {
+        submitted[0]?.source.settled([{ clientId: 1n, outcome: stored(seq, duplicate) }]);
+        return world.socket.frames().map((frame) => frame.case);
+      },
+    };
+  }
+
+  it("is told by its push, if that has just left", async () => {
+    const { deliver, settle } = await sending();
+    deliver(entry(4));
+    assert.deepEqual(settle(4n), ["push"]);
+  });
+
+  it("is told in so many words if its push has not left, or left long ago, or if it asks again", async () => {
+    const before = await sending();
+    assert.deepEqual(before.settle(4n), ["upAck"]);
+    const late = await sending();
+    late.deliver(entry(4));
+    await late.clock.settle(500);
+    assert.deepEqual(late.settle(4n), ["push", "upAck"]);
+    const again = await sending();
+    again.deliver(entry(4));
+    assert.deepEqual(again.settle(4n, { duplicate: true }), ["push", "upAck"]);
   });
 });

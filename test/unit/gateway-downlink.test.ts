@@ -4,7 +4,7 @@ import { create } from "@bufbuild/protobuf";
 import { DeliverySchema } from "../../gen/ts/tidewire/v1/delivery_pb.js";
 import { encode } from "../../runtime/binary.js";
 import { TidewireError } from "../../runtime/error.js";
-import { byUser, createDownlinkWorld, entry } from "../support/downlink-world.js";
+import { byUser, createDownlinkWorld, entry, type Listener } from "../support/downlink-world.js";
 
 describe("downlink by user", () => {
   it("reaches the users that are named, where they are local", async () => {
@@ -145,6 +145,55 @@ describe("downlink", () => {
   it("refuses a payload that is none", () => {
     const { deliver } = createDownlinkWorld();
     assert.throws(() => deliver(Uint8Array.of(0xff)), TidewireError);
+  });
+});
+
+describe("what has just been pushed", () => {
+  const conversationId = 9n;
+
+  it("is known for a moment, of those who got it and have not acknowledged it", async () => {
+    const { ack, clock, downlink, entries, user } = createDownlinkWorld();
+    const [ann, bob, stranger] = [await user(7n), await user(8n), await user(9n)];
+    entries(byUser(1, 7n, 8n));
+    const knows = (session: Listener) => downlink.hasJustPushed(session, conversationId, 1n);
+    assert.deepEqual([ann, bob, stranger].map(knows), [true, true, false]);
+    ack(bob, 1);
+    assert.deepEqual([ann, bob].map(knows), [true, false]);
+    clock.advance(99);
+    assert.equal(knows(ann), true);
+    clock.advance(1);
+    assert.equal(knows(ann), false);
+  });
+
+  it("is not what waits behind a hole, what has not come, and what is said elsewhere", async () => {
+    const { downlink, entries, user } = createDownlinkWorld();
+    const ann = await user(7n);
+    entries(byUser(1, 7n), byUser(3, 7n));
+    assert.equal(downlink.hasJustPushed(ann, conversationId, 1n), true);
+    for (const seq of [2n, 3n, 4n]) assert.equal(downlink.hasJustPushed(ann, conversationId, seq), false, `${seq}`);
+    assert.equal(downlink.hasJustPushed(ann, 10n, 1n), false);
+  });
+
+  it("is nothing for a session that is off its topics, or has left before it", async () => {
+    const { downlink, entries, hub, user } = createDownlinkWorld();
+    const [ann, bob] = [await user(7n), await user(8n)];
+    entries(entry(1, { joinedUserIds: [7n, 8n] }), entry(2, { leftUserIds: [8n] }), entry(3, { rosterSeq: 2n }));
+    assert.deepEqual(
+      [ann, bob].map((session) => [1n, 2n, 3n].map((seq) => downlink.hasJustPushed(session, conversationId, seq))),
+      [
+        [true, true, true],
+        [true, true, false],
+      ],
+    );
+    hub.pause(ann);
+    assert.equal(downlink.hasJustPushed(ann, conversationId, 3n), false);
+  });
+
+  it("is known however much was said at once, beyond what is kept", async () => {
+    const { downlink, entries, user } = createDownlinkWorld({ framesMax: 2 });
+    const ann = await user(7n);
+    for (let seq = 1; seq <= 50; seq++) entries(byUser(seq, 7n));
+    assert.equal(downlink.hasJustPushed(ann, conversationId, 1n), true);
   });
 });
 

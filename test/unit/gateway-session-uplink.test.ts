@@ -120,10 +120,20 @@ describe("outcomes", () => {
     assert.deepEqual(readyOf(world).uplink.inFlightBytes, []);
   });
 
+  it("are not told again to a device whose own push has just left, and settle what they are of all the same", () => {
+    const world = inFlightTo(3n);
+    const effects = world.on(
+      outcomes({ ...stored(1n), told: "by-push" }, stored(2n), { ...stored(3n), told: "by-push" }),
+    );
+    assert.equal(onlyFrame(effects, "upAck").clientId, 2n);
+    assert.equal(readyOf(world).uplink.committed, 3n);
+    assert.deepEqual(readyOf(world).uplink.inFlightBytes, []);
+  });
+
   it("of a kind that this gateway does not know count as a refusal", () => {
     const world = inFlightTo(1n);
     const unknown = { ...stored(1n).outcome, result: { case: undefined } as const };
-    const ack = onlyFrame(world.on(outcomes({ clientId: 1n, outcome: unknown })), "upAck");
+    const ack = onlyFrame(world.on(outcomes({ ...stored(1n), outcome: unknown })), "upAck");
     assert.deepEqual(ack.outcome, { case: "refused", value: ErrorCode.INTERNAL });
   });
 

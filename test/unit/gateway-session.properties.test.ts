@@ -284,7 +284,7 @@ function toOutcome(clientId: bigint, number: number): SettledSubmission {
     case 1:
       return rejected(clientId, Rejection.GAP);
     case 2:
-      return { clientId, outcome: create(OutcomeSchema) };
+      return { clientId, outcome: create(OutcomeSchema), told: "not-yet" };
     case 3:
       return number % 5 === 0 ? rejected(clientId, Rejection.FENCED) : stored(clientId);
     case 4:

@@ -603,7 +603,8 @@ export const StoredSchema: GenMessage<Stored> = /*@__PURE__*/
   messageDesc(file_tidewire_v1_frame, 8);
 
 /**
- * The outcome of an `up_msg`. It is durable: asking again gives the same.
+ * The outcome of an `up_msg`. It is durable: asking again gives the same. Left out if the device's own push of that message has
+ * just left on the same connection: by `sender_device` and `client_id` it tells the same. A device settles by whichever comes first.
  *
  * @generated from message tidewire.v1.UpAck
  */
