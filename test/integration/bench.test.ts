@@ -3,6 +3,7 @@ import { describe, it } from "node:test";
 import { runAckCost } from "../../tools/bench/acks/ack-cost.js";
 import { runGroup } from "../../tools/bench/group/group.js";
 import { type BenchOptions, parseBenchOptions } from "../../tools/bench/options.js";
+import { runPaced } from "../../tools/bench/paced/paced.js";
 import { runSlowReader } from "../../tools/bench/slow-reader/slow-reader.js";
 import { describeMachine } from "../../tools/bench/stage/machine.js";
 
@@ -12,7 +13,8 @@ function read<Scenario extends BenchOptions["scenario"]>(
   scenario: Scenario,
   flags: string,
 ): BenchOptions & { scenario: Scenario } {
-  const command = parseBenchOptions([scenario, ...flags.split(" ")]);
+  const words = scenario === "paced" ? ["group", "--paced"] : [scenario];
+  const command = parseBenchOptions([...words, ...flags.split(" ")]);
   assert.ok(command.kind === "run");
   return command.options as BenchOptions & { scenario: Scenario };
 }
@@ -54,6 +56,18 @@ describe("the benchmark of a group", () => {
     const interrupted = new AbortController();
     const progress = (line: string) => line.startsWith("warm-up") && interrupted.abort(new Error("interrupted"));
     await assert.rejects(runGroup("postgresql", options, { ...deps, signal: interrupted.signal, progress }));
+  });
+});
+
+describe("the benchmark of a group at a steady pace", () => {
+  it("begins a round each second, and verifies all", async () => {
+    const outcome = await runPaced("postgresql", read("paced", "--members 8 --rounds 3 --warmup 1"), deps);
+    assert.ok(outcome.kind === "measured", JSON.stringify(outcome));
+    const { rounds, elapsed_ms, deliver, verified } = outcome.result;
+    assert.equal(rounds.length, 3);
+    assert.ok(elapsed_ms >= 2_000, `${elapsed_ms} ms`);
+    assert.ok(deliver.p50 > 0 && deliver.p50 <= deliver.p99 && deliver.p99 <= deliver.max);
+    assert.deepEqual([verified.sent, verified.delivered, verified.durable_rows], [32, 256, 32]);
   });
 });
 

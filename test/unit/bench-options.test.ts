@@ -24,6 +24,14 @@ describe("the command line of the benchmark", () => {
       jsonFile: undefined,
       profileDirectory: undefined,
     });
+    assert.deepEqual(read("group --paced"), {
+      scenario: "paced",
+      members: 500,
+      rounds: 40,
+      warmupRounds: 10,
+      engines,
+      jsonFile: undefined,
+    });
     assert.deepEqual(read("acks"), {
       scenario: "acks",
       members: 500,
@@ -90,7 +98,8 @@ describe("the command line of the benchmark", () => {
     "group --acks maybe": /--acks takes on or off, not "maybe"/,
     "group --slow 2": /--slow belongs to slow-reader/,
     "acks --acks off": /--acks belongs to group/,
-    "slow-reader --warmup 1": /--warmup belongs to group and acks/,
+    "slow-reader --warmup 1": /--warmup belongs to group and group --paced and acks/,
+    "acks --paced": /--paced belongs to group/,
     "slow-reader --members 5 --slow 5": /--slow takes a whole number from 1 to 4/,
     "slow-reader --members 5 --slow 4 --rate 11": /--rate takes a whole number from 1 to 10/,
   };

@@ -10,6 +10,8 @@ import { runGroup } from "./group/group.js";
 import { toReport, toVerification } from "./group/report.js";
 import { type BenchOptions, benchHelp, type Engine, parseBenchOptions } from "./options.js";
 import type { Outcome } from "./outcome.js";
+import { runPaced } from "./paced/paced.js";
+import { toPacedReport } from "./paced/paced-report.js";
 import { runSlowReader } from "./slow-reader/slow-reader.js";
 import { toSlowReaderReport } from "./slow-reader/slow-reader-report.js";
 import { describeMachine } from "./stage/machine.js";
@@ -36,6 +38,8 @@ async function runScenario(engine: Engine, options: BenchOptions, deps: StageDep
       if (outcome.kind === "measured") await printProfiles(options.profileDirectory, outcome.windows);
       return code;
     }
+    case "paced":
+      return tell(await runPaced(engine, options, deps), toPacedReport, engine, options);
     case "acks":
       return tell(await runAckCost(engine, options, deps), toAckCostReport, engine, options);
     case "slow-reader":

@@ -8,7 +8,7 @@ import type { Acks } from "./generator/workload.js";
 export type Engine = "postgresql" | "embedded";
 
 /** How a benchmark is to be run. */
-export type BenchOptions = GroupOptions | AcksOptions | SlowReaderOptions;
+export type BenchOptions = GroupOptions | PacedOptions | AcksOptions | SlowReaderOptions;
 
 type CommonOptions = Readonly<{
   /** Members of the group, all of them online. */
@@ -31,6 +31,9 @@ export type GroupOptions = CommonOptions &
     profileDirectory: string | undefined;
   }>;
 
+/** The group, one round a second. */
+export type PacedOptions = CommonOptions & Readonly<{ scenario: "paced"; warmupRounds: number }>;
+
 export type AcksOptions = CommonOptions & Readonly<{ scenario: "acks"; warmupRounds: number }>;
 
 export type SlowReaderOptions = CommonOptions &
@@ -52,15 +55,16 @@ export const benchHelp = `npm run bench -- <scenario> [options]
 Scenarios
   group             members of a group, all online, each send one message at once; the clock runs from the first send
                     to the last of members × members deliveries. Beside it, in every round, raw uWebSockets publishes
-                    the same bytes.
+                    the same bytes. With --paced, one round a second and nothing beside it
   acks              the same, in turns with and without acknowledgements: what they cost the server
   slow-reader       a group in which a steady stream of messages flows, in turns with and without members that stop
                     reading, or read at a trickle: what the others notice of it
 
 Options
   --members N       members of the group, 2 to 2000 (default 500; slow-reader: 120)
-  --rounds N        rounds that count, 1 to 1000 (default 5; acks: 15 of each kind; slow-reader: 3 of each kind)
+  --rounds N        rounds that count, 1 to 1000 (default 5; --paced: 40; acks: 15 of each kind; slow-reader: 3 of each kind)
   --warmup N        rounds before those, which are verified but not counted, 1 to 1000 (default 10; not for slow-reader)
+  --paced           group: one round a second: does the server keep up, and is the last round as good as the first
   --acks on|off     group: whether members acknowledge while a round is measured (default on)
   --slow N          slow-reader: how many of the members read slowly (default 10)
   --rate N          slow-reader: messages that the group gets in a second, 1 to 1000 (default 100)
@@ -83,7 +87,7 @@ with 1. docs/benchmarks.md tells how to read the results.
 export function parseBenchOptions(argv: readonly string[]): BenchCommand {
   const { values, positionals } = parse(argv);
   if (values.help) return { kind: "help" };
-  const scenario = parseScenario(positionals);
+  const scenario = toPaced(parseScenario(positionals), values);
   for (const flag of Object.keys(values)) checkFlag(flag, scenario);
   return { kind: "run", options: parsers[scenario](values) };
 }
@@ -99,6 +103,11 @@ const parsers: { [Name in Scenario]: (values: Values) => BenchOptions & { scenar
     acks: parseAcks(values.acks ?? "on"),
     profileDirectory: values.profile,
   }),
+  paced: (values) => ({
+    scenario: "paced",
+    ...parseCommon(values, { members: 500, rounds: 40 }),
+    warmupRounds: parseWarmup(values),
+  }),
   acks: (values) => ({
     scenario: "acks",
     ...parseCommon(values, { members: 500, rounds: 15 }),
@@ -109,7 +118,8 @@ const parsers: { [Name in Scenario]: (values: Values) => BenchOptions & { scenar
 
 /** Flags that not every scenario has. */
 const scenariosOf: Readonly<Record<string, readonly Scenario[]>> = {
-  warmup: ["group", "acks"],
+  warmup: ["group", "paced", "acks"],
+  paced: ["paced"],
   acks: ["group"],
   profile: ["group"],
   slow: ["slow-reader"],
@@ -127,6 +137,7 @@ function parse(argv: readonly string[]) {
         members: { type: "string" },
         rounds: { type: "string" },
         warmup: { type: "string" },
+        paced: { type: "boolean" },
         acks: { type: "string" },
         slow: { type: "string" },
         rate: { type: "string" },
@@ -143,17 +154,28 @@ function parse(argv: readonly string[]) {
   }
 }
 
-function parseScenario([name, ...rest]: readonly string[]): Scenario {
-  const names = Object.keys(parsers).join(", ");
+function parseScenario([name, ...rest]: readonly string[]): Exclude<Scenario, "paced"> {
+  const names = Object.keys(parsers)
+    .filter((scenario) => scenario !== "paced")
+    .join(", ");
   if (name === undefined) throw invalid(`name a scenario: ${names}`);
-  if (!Object.hasOwn(parsers, name)) throw invalid(`there is no scenario ${JSON.stringify(name)}; there are: ${names}`);
+  if (!Object.hasOwn(parsers, name) || name === "paced")
+    throw invalid(`there is no scenario ${JSON.stringify(name)}; there are: ${names}`);
   if (rest.length > 0) throw invalid(`one scenario at a time; what is ${JSON.stringify(rest[0])}?`);
-  return name as Scenario;
+  return name as Exclude<Scenario, "paced">;
+}
+
+function toPaced(scenario: Scenario, { paced }: Values): Scenario {
+  if (!paced) return scenario;
+  if (scenario !== "group") throw invalid("--paced belongs to group");
+  return "paced";
 }
 
 function checkFlag(flag: string, scenario: Scenario): void {
   const owners = scenariosOf[flag];
-  if (owners && !owners.includes(scenario)) throw invalid(`--${flag} belongs to ${owners.join(" and ")}`);
+  if (!owners || owners.includes(scenario)) return;
+  const names = owners.map((owner) => (owner === "paced" ? "group --paced" : owner));
+  throw invalid(`--${flag} belongs to ${names.join(" and ")}`);
 }
 
 function parseCommon(values: Values, defaults: { members: number; rounds: number }): CommonOptions {

@@ -2,7 +2,7 @@ import type { Weighted } from "./statistics.js";
 
 /** Counts observations by their size, in as many bytes for ten million as for ten. Values are 0 or more. */
 export interface Histogram {
-  record(value: number): void;
+  record(value: number, count?: number): void;
   /** Rounded down by less than a part in 64, but for the greatest one, which is exact. */
   observations(): Weighted[];
 }
@@ -15,9 +15,10 @@ export function createHistogram(unit: number): Histogram {
   const counts = new Map<number, number>();
   let max = Number.NEGATIVE_INFINITY;
   return {
-    record(value) {
+    record(value, count = 1) {
+      if (count === 0) return;
       const step = toStep(value / unit);
-      counts.set(step, (counts.get(step) ?? 0) + 1);
+      counts.set(step, (counts.get(step) ?? 0) + count);
       max = Math.max(max, value);
     },
     observations() {

@@ -18,6 +18,8 @@ export type RoundReport = Readonly<{
   totalMs: number;
   /** From the moment at which all were to send, for each delivery. */
   deliver: Quantiles;
+  /** The same in full: deliveries that came in one go are one observation. */
+  observations: readonly Weighted[];
   /** The same for each sender, until it knew its message to be stored. */
   ack: Quantiles;
   busyness: Busyness;

@@ -116,12 +116,13 @@ function report(online: readonly Online[], work: Expected, startMs: number): Omi
   const verdict = verifyRound(work, hear(online, work.sent, acks));
   const lastMs = deliveries.reduce((last, { value, count }) => (count > 0 ? Math.max(last, value) : last), startMs);
   const since = (observations: readonly Weighted[]) =>
-    quantiles(observations.map(({ value, count }) => ({ value: value - startMs, count })));
+    observations.map(({ value, count }) => ({ value: value - startMs, count }));
   const none = [{ value: Number.POSITIVE_INFINITY, count: 1 }];
   return {
     totalMs: lastMs - startMs,
-    deliver: since(deliveries.length > 0 ? deliveries : none),
-    ack: since(acks.length > 0 ? acks : none),
+    deliver: quantiles(since(deliveries.length > 0 ? deliveries : none)),
+    observations: since(deliveries),
+    ack: quantiles(since(acks.length > 0 ? acks : none)),
     verdict,
     messages: online[0]?.member.pushMessages() ?? [],
     window: { fromUs: toMachineUs(startMs), toUs: toMachineUs(lastMs) },

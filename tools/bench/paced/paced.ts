@@ -1,0 +1,111 @@
+import { sleep, systemClock } from "../../../runtime/clock.js";
+import { createHistogram } from "../figures/histogram.js";
+import { type Quantiles, quantiles } from "../figures/statistics.js";
+import { type GeneratorCalls, generatorModule, type RoundReport } from "../generator/generator-calls.js";
+import { type Logged, textBytes } from "../generator/workload.js";
+import { addUp, type CpuMs, logOf, measureRound } from "../group/rounds.js";
+import { isFlawless, type Verdict } from "../group/verifier.js";
+import type { Engine, PacedOptions } from "../options.js";
+import type { Outcome } from "../outcome.js";
+import { describeVersions } from "../stage/machine.js";
+import { forkHelper } from "../stage/processes.js";
+import { playOnStage, type Stage, type StageDeps } from "../stage/stage.js";
+import type { PacedResult, PacedRound } from "./paced-result.js";
+
+/** From the start of a round to the start of the next one, in milliseconds. */
+export const everyMs = 1_000;
+/** Latencies that differ by less count as one, in milliseconds. */
+const latencyUnitMs = 0.01;
+
+/**
+ * Rounds as of the group, one a second: a server that is a little too slow falls behind, and is further behind in each round. What a
+ * round needs before the next one counts, and latencies count from when a round was to begin.
+ * @throws Error if a part does not start, or ends early.
+ */
+export async function runPaced(engine: Engine, options: PacedOptions, deps: StageDeps): Promise<Outcome<PacedResult>> {
+  const stageOptions = { members: options.members, profileDirectory: undefined };
+  const played = await playOnStage(engine, stageOptions, deps, (stage) => play(stage, options, deps));
+  const { rounds, deliver, verdicts } = played.result;
+  const { kind, verified, problems } = addUp(verdicts, played);
+  if (kind === "flawed") return { kind, verified, problems };
+  const last = rounds.at(-1);
+  const result: PacedResult = {
+    scenario: "group --paced",
+    settings: {
+      database: engine,
+      members: options.members,
+      rounds: options.rounds,
+      warmup_rounds: options.warmupRounds,
+      every_ms: everyMs,
+      text_bytes: textBytes,
+      raised_limits: {},
+    },
+    machine: deps.machine,
+    versions: describeVersions(played.database),
+    rounds,
+    deliver,
+    elapsed_ms: (rounds.length - 1) * everyMs + (last ? last.late_ms + last.total_ms : 0),
+    late_max_ms: Math.max(...rounds.map(({ late_ms }) => late_ms)),
+    verified,
+  };
+  return { kind: "measured", result, windows: [] };
+}
+
+type Play = { rounds: readonly PacedRound[]; deliver: Quantiles; verdicts: readonly Verdict[]; log: readonly Logged[] };
+
+/** Ends with the first round that is not flawless. */
+async function play(stage: Stage, options: PacedOptions, { progress }: StageDeps): Promise<Play> {
+  const { group, server, credentials } = stage;
+  await using generator = forkHelper<GeneratorCalls>(generatorModule, stage.processOptions("generator"));
+  await generator.call("join", { port: server.port, conversationId: group.conversationId, credentials });
+  const verdicts: Verdict[] = [];
+  const playRound = async () => {
+    const round = verdicts.length + 1;
+    const firstSeq = group.headSeq + 1n + BigInt((round - 1) * options.members);
+    const measured = await measureRound(stage, generator, { round, firstSeq, acks: "on" });
+    verdicts.push(measured.report.verdict);
+    return measured;
+  };
+  for (let round = 0; round < options.warmupRounds && verdicts.every(isFlawless); round++) await playRound();
+  const paced = await playPaced(options.rounds, { playRound, isSound: () => verdicts.every(isFlawless), progress });
+  await generator.call("leave", undefined);
+  return { ...paced, verdicts, log: logOf(verdicts) };
+}
+
+type Pace = Readonly<{
+  playRound(): Promise<{ report: RoundReport; cpu: CpuMs }>;
+  isSound(): boolean;
+  progress(line: string): void;
+}>;
+
+async function playPaced(count: number, { playRound, isSound, progress }: Pace) {
+  const latencies = createHistogram(latencyUnitMs);
+  const rounds: PacedRound[] = [];
+  const firstMs = systemClock.monotonicMs() + everyMs;
+  while (rounds.length < count && isSound()) {
+    const dueMs = firstMs + rounds.length * everyMs;
+    await sleep(systemClock, Math.max(0, dueMs - systemClock.monotonicMs()));
+    const lateMs = Math.max(0, systemClock.monotonicMs() - dueMs); // a timer may run a little early
+    const { report, cpu } = await playRound();
+    for (const { value, count: deliveries } of report.observations) latencies.record(value + lateMs, deliveries);
+    rounds.push(toPacedRound(report, cpu, lateMs));
+    if (rounds.length % 10 === 0)
+      progress(`${rounds.length} of ${count} rounds, the last one ${lateMs.toFixed(0)} ms late`);
+  }
+  const observed = latencies.observations();
+  return {
+    rounds,
+    deliver: quantiles(observed.length > 0 ? observed : [{ value: Number.POSITIVE_INFINITY, count: 1 }]),
+  };
+}
+
+function toPacedRound({ totalMs, deliver, busyness }: RoundReport, cpu: CpuMs, lateMs: number): PacedRound {
+  return {
+    late_ms: lateMs,
+    total_ms: totalMs,
+    deliver_p99_ms: deliver.p99 + lateMs,
+    ...(cpu.server === undefined ? {} : { server_cpu_ms: cpu.server }),
+    ...(cpu.database === undefined ? {} : { database_cpu_ms: cpu.database }),
+    generator_cpu_ms: busyness.cpuMs,
+  };
+}
