@@ -13,7 +13,7 @@ import { playOnStage, type Stage, type StageDeps } from "../stage/stage.js";
 import type { PacedResult, PacedRound } from "./paced-result.js";
 
 /** From the start of a round to the start of the next one, in milliseconds. */
-export const everyMs = 1_000;
+const everyMs = 1_000;
 /** Latencies that differ by less count as one, in milliseconds. */
 const latencyUnitMs = 0.01;
 
