@@ -17,7 +17,7 @@ const examples = [
   ["forbids", "gateway/h.ts", "export const x = process.env.HOME;"],
   ["allows", "gateway/i.ts", `import { x } from "../runtime/log.js";`],
   ["allows", "gateway/j.ts", `import { x } from "../gen/ts/tidewire/v1/frame_pb.js";`],
-  ["allows", "gateway/server.ts", `import x from "uWebSockets.js";`],
+  ["allows", "gateway/server/server.ts", `import x from "uWebSockets.js";`],
   ["forbids", "services/message/a.ts", `import { x } from "../../gateway/gateway.js";`],
   ["forbids", "services/message/b.ts", `import x from "postgres";`],
   ["forbids", "services/store/c.ts", `import { x } from "../../gateway/gateway.js";`],

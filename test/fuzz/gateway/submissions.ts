@@ -20,6 +20,9 @@ import type { Random } from "../../sim/engine/random.js";
 import type { Findings } from "../engine/findings.js";
 import type { Mood, Moods } from "./moods.js";
 
+/** Where everything is stored: nothing is pushed there, so whoever has sent something is told of it by an `up_ack`. */
+const quietConversationId = 77n;
+
 /** The part of the store that takes batches. It numbers a device's messages as the real one does. */
 export interface Submissions {
   submit(request: MessageInitShape<typeof SubmitBatchRequestSchema>, timeoutMs: number): Promise<SubmitBatchResponse>;
@@ -104,7 +107,7 @@ export function createSubmissions({ random, clock, moods, findings, epochOf }: S
     const { refused } = parseUpMsg(upMsg, defaultLimits.contentMaxBytes);
     if (refused !== ErrorCode.UNSPECIFIED)
       return create(OutcomeSchema, { result: { case: "refused", value: refused } });
-    return create(OutcomeSchema, { result: { case: "stored", value: { conversationId: 1n, seq: clientId } } });
+    return create(OutcomeSchema, { result: { case: "stored", value: { conversationId: quietConversationId, seq: clientId } } });
   }
 
   function odd(): Outcome {
