@@ -162,6 +162,8 @@ export class DeviceProcess {
   #acks: "honest" | "swallowed" | "absurd" = "honest";
   #wake: { planned: Planned; atMs: number } | undefined;
   #committedMs = 0;
+  /** Steps that are being written, or wait behind one that is: a step is carried out after all before it, also after a pause. */
+  #underWay = 0;
 
   constructor(device: SimDevice, options: DeviceOptions) {
     this.#device = device;
@@ -201,9 +203,15 @@ export class DeviceProcess {
     const { scheduler, commitMs } = this.#options;
     const delayMs = step.writes.length > 0 ? commitMs() : 0;
     const atMs = Math.max(this.#committedMs, scheduler.nowMs + delayMs);
-    if (atMs === scheduler.nowMs) return this.#carryOut(step, written);
+    if (atMs === scheduler.nowMs && this.#underWay === 0) return this.#carryOut(step, written);
     this.#committedMs = atMs;
-    scheduler.at(atMs, () => this.node.run(() => this.#carryOut(step, written)));
+    this.#underWay++;
+    scheduler.at(atMs, () =>
+      this.node.run(() => {
+        this.#underWay--;
+        this.#carryOut(step, written);
+      }),
+    );
   }
 
   /** First everything is written, at once; then it acts. Its process may die before, between, and after. */
