@@ -107,7 +107,9 @@ export function createSubmissions({ random, clock, moods, findings, epochOf }: S
     const { refused } = parseUpMsg(upMsg, defaultLimits.contentMaxBytes);
     if (refused !== ErrorCode.UNSPECIFIED)
       return create(OutcomeSchema, { result: { case: "refused", value: refused } });
-    return create(OutcomeSchema, { result: { case: "stored", value: { conversationId: quietConversationId, seq: clientId } } });
+    return create(OutcomeSchema, {
+      result: { case: "stored", value: { conversationId: quietConversationId, seq: clientId } },
+    });
   }
 
   function odd(): Outcome {
