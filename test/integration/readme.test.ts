@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { promisify } from "node:util";
@@ -38,10 +38,11 @@ describe("the README", () => {
   it("sends a message by ten lines of SDK", async () => {
     await using directory = await createTemporaryDirectory();
     const code = onPort(codeAfter(readme, "## Ten lines of SDK", "js"), server.url);
-    // Where a user would save it: the client package is found from there.
-    const path = join(projectRoot, `.readme-${process.pid}.mjs`);
+    // Within the project, where the client package is found.
+    const path = join(projectRoot, ".build", `readme-${process.pid}.mjs`);
+    await mkdir(join(projectRoot, ".build"), { recursive: true });
     await writeFile(path, code.replace("./device", join(directory.path, "device")));
-    const hello = spawn(process.execPath, [path], { stdio: ["ignore", "pipe", "inherit"] });
+    const hello = spawn(process.execPath, [path], { stdio: ["ignore", "pipe", "inherit"], timeout: 30_000 });
     try {
       const lines: string[] = [];
       for await (const chunk of hello.stdout.setEncoding("utf8")) {
