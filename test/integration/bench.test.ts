@@ -1,28 +1,33 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { parseArgs } from "node:util";
 import { runAckCost } from "../../tools/bench/acks/ack-cost.js";
+import { acksFlags } from "../../tools/bench/acks/options.js";
+import { type Flags, type OptionsOf, readFlags } from "../../tools/bench/flags.js";
 import { runGroup } from "../../tools/bench/group/group.js";
-import { type BenchOptions, parseBenchOptions } from "../../tools/bench/options.js";
+import { groupFlags } from "../../tools/bench/group/options.js";
+import { pacedFlags } from "../../tools/bench/paced/options.js";
 import { runPaced } from "../../tools/bench/paced/paced.js";
+import type { ScenarioDeps } from "../../tools/bench/scenario.js";
+import { slowReaderFlags } from "../../tools/bench/slow-reader/options.js";
 import { runSlowReader } from "../../tools/bench/slow-reader/slow-reader.js";
 import { describeMachine } from "../../tools/bench/stage/machine.js";
 
-const deps = { machine: describeMachine(), signal: new AbortController().signal, progress() {} };
+function depsOf(engine: ScenarioDeps["engine"]): ScenarioDeps {
+  return { engine, machine: describeMachine(), signal: new AbortController().signal, progress() {} };
+}
 
-function read<Scenario extends BenchOptions["scenario"]>(
-  scenario: Scenario,
-  flags: string,
-): BenchOptions & { scenario: Scenario } {
-  const words = scenario === "paced" ? ["group", "--paced"] : [scenario];
-  const command = parseBenchOptions([...words, ...flags.split(" ")]);
-  assert.ok(command.kind === "run");
-  return command.options as BenchOptions & { scenario: Scenario };
+/** @param words `--members 8 --rounds 1` */
+function read<Own extends Flags>(flags: Own, words: string): OptionsOf<Own> {
+  const named = Object.values(flags).map(({ name }) => [name, { type: "string" as const }]);
+  const { values } = parseArgs({ args: words.split(" "), options: Object.fromEntries(named) });
+  return readFlags(flags, values);
 }
 
 describe("the benchmark of a group", () => {
   for (const engine of ["postgresql", "embedded"] as const) {
     it(`measures and verifies a small group on ${engine}`, async () => {
-      const outcome = await runGroup(engine, read("group", "--members 8 --rounds 1 --warmup 1"), deps);
+      const outcome = await runGroup(read(groupFlags, "--members 8 --rounds 1 --warmup 1"), depsOf(engine));
       assert.ok(outcome.kind === "measured", JSON.stringify(outcome));
       const { result } = outcome;
       assert.equal(result.rounds.length, 1);
@@ -42,7 +47,10 @@ describe("the benchmark of a group", () => {
   }
 
   it("verifies as strictly when nothing is acknowledged while it is measured", async () => {
-    const outcome = await runGroup("postgresql", read("group", "--members 8 --rounds 1 --warmup 1 --acks off"), deps);
+    const outcome = await runGroup(
+      read(groupFlags, "--members 8 --rounds 1 --warmup 1 --acks off"),
+      depsOf("postgresql"),
+    );
     assert.ok(outcome.kind === "measured", JSON.stringify(outcome));
     assert.deepEqual(
       outcome.result.rounds.map(({ acks }) => acks),
@@ -52,16 +60,16 @@ describe("the benchmark of a group", () => {
   });
 
   it("stops everything when it is interrupted", async () => {
-    const options = read("group", "--members 8 --rounds 1000 --warmup 1");
+    const options = read(groupFlags, "--members 8 --rounds 1000 --warmup 1");
     const interrupted = new AbortController();
     const progress = (line: string) => line.startsWith("warm-up") && interrupted.abort(new Error("interrupted"));
-    await assert.rejects(runGroup("postgresql", options, { ...deps, signal: interrupted.signal, progress }));
+    await assert.rejects(runGroup(options, { ...depsOf("postgresql"), signal: interrupted.signal, progress }));
   });
 });
 
 describe("the benchmark of a group at a steady pace", () => {
   it("begins a round each second, and verifies all", async () => {
-    const outcome = await runPaced("postgresql", read("paced", "--members 8 --rounds 3 --warmup 1"), deps);
+    const outcome = await runPaced(read(pacedFlags, "--members 8 --rounds 3 --warmup 1"), depsOf("postgresql"));
     assert.ok(outcome.kind === "measured", JSON.stringify(outcome));
     const { rounds, elapsed_ms, deliver, verified } = outcome.result;
     assert.equal(rounds.length, 3);
@@ -73,7 +81,7 @@ describe("the benchmark of a group at a steady pace", () => {
 
 describe("the benchmark of acks", () => {
   it("measures rounds with and without them in turns, and verifies all", async () => {
-    const outcome = await runAckCost("postgresql", read("acks", "--members 8 --rounds 2 --warmup 1"), deps);
+    const outcome = await runAckCost(read(acksFlags, "--members 8 --rounds 2 --warmup 1"), depsOf("postgresql"));
     assert.ok(outcome.kind === "measured", JSON.stringify(outcome));
     const { rounds, median, verified } = outcome.result;
     assert.equal(rounds.length, 2);
@@ -86,7 +94,7 @@ describe("the benchmark of acks", () => {
 describe("the benchmark of slow readers", () => {
   it("lets some stop reading and others trickle, and verifies that all end with everything", async () => {
     const flags = "--members 6 --slow 2 --rounds 1 --seconds 2 --rate 40";
-    const outcome = await runSlowReader("postgresql", read("slow-reader", flags), deps);
+    const outcome = await runSlowReader(read(slowReaderFlags, flags), depsOf("postgresql"));
     assert.ok(outcome.kind === "measured", JSON.stringify(outcome));
     const { rounds, verified, histogram } = outcome.result;
     const [round] = rounds;

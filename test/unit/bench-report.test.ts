@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { type CpuProfile, selfTimes } from "../../tools/bench/figures/cpu-profile.js";
 import { median, quantiles } from "../../tools/bench/figures/statistics.js";
-import { toReport } from "../../tools/bench/group/report.js";
-import type { BenchResult, RoundResult } from "../../tools/bench/group/result.js";
+import { toGroupReport } from "../../tools/bench/group/report.js";
+import type { GroupResult, RoundResult } from "../../tools/bench/group/result.js";
 import { summarize } from "../../tools/bench/group/summary.js";
 
 function round(totalMs: number, rawMs: number, changes: Partial<RoundResult> = {}): RoundResult {
@@ -67,7 +67,7 @@ describe("the summary of a benchmark", () => {
 });
 
 describe("the report of a benchmark", () => {
-  const result: BenchResult = {
+  const result: GroupResult = {
     scenario: "group",
     settings: {
       database: "embedded",
@@ -93,7 +93,7 @@ describe("the report of a benchmark", () => {
   };
 
   it("shows machine, versions, raised limits, rounds, medians and the verification", () => {
-    const report = toReport(result);
+    const report = toGroupReport(result);
     for (const part of ["2 × abacus", "Node 20", "PostgreSQL 15", "limits raised for the benchmark: none", "9 rows"]) {
       assert.ok(report.includes(part), part);
     }
@@ -101,14 +101,14 @@ describe("the report of a benchmark", () => {
   });
 
   it("says so if nothing was acknowledged", () => {
-    assert.doesNotMatch(toReport(result), /without acknowledgements/);
+    assert.doesNotMatch(toGroupReport(result), /without acknowledgements/);
     const settings = { ...result.settings, acks: "off" } as const;
-    assert.match(toReport({ ...result, settings }), /at once, without acknowledgements/);
+    assert.match(toGroupReport({ ...result, settings }), /at once, without acknowledgements/);
   });
 
   it("says so if others were at work on the machine", () => {
-    assert.doesNotMatch(toReport(result), /others were at work/);
-    assert.match(toReport({ ...result, machine: { ...result.machine, load_before: 1.1 } }), /others were at work/);
+    assert.doesNotMatch(toGroupReport(result), /others were at work/);
+    assert.match(toGroupReport({ ...result, machine: { ...result.machine, load_before: 1.1 } }), /others were at work/);
   });
 
   it("can be written as JSON", () => {

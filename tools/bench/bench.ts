@@ -1,81 +1,54 @@
 import { writeFile } from "node:fs/promises";
 import { extname, join } from "node:path";
 import { ErrorCode } from "../../gen/ts/tidewire/v1/error_pb.js";
-import { TidewireError, unreachable } from "../../runtime/error.js";
-import { runAckCost } from "./acks/ack-cost.js";
-import { toAckCostReport } from "./acks/ack-cost-report.js";
+import { TidewireError } from "../../runtime/error.js";
+import { type BenchCommand, parseBenchCommand } from "./command.js";
 import { summarizeProfiles } from "./figures/cpu-profile.js";
-import type { Window } from "./generator/generator-calls.js";
-import { runGroup } from "./group/group.js";
-import { toReport, toVerification } from "./group/report.js";
-import { type BenchOptions, benchHelp, type Engine, parseBenchOptions } from "./options.js";
-import type { Outcome } from "./outcome.js";
-import { runPaced } from "./paced/paced.js";
-import { toPacedReport } from "./paced/paced-report.js";
-import { runSlowReader } from "./slow-reader/slow-reader.js";
-import { toSlowReaderReport } from "./slow-reader/slow-reader-report.js";
+import { toVerification } from "./report/circumstances.js";
+import type { BenchResult } from "./result.js";
+import type { Engine, Flawed, Measured } from "./scenario.js";
 import { describeMachine } from "./stage/machine.js";
-import type { StageDeps } from "./stage/stage.js";
 
 /** Returns an exit code: 1 if a message was not as it should be, or if the benchmark could not run. */
 async function main(argv: readonly string[], signal: AbortSignal): Promise<number> {
-  const command = parseBenchOptions(argv);
-  if (command.kind === "help") return print(benchHelp);
-  const { options } = command;
+  const command = parseBenchCommand(argv);
+  if (command.kind === "help") return print(command.text);
   const machine = describeMachine();
   let code = 0;
-  for (const engine of options.engines) {
-    code = Math.max(code, await runScenario(engine, options, { machine, signal, progress }));
+  for (const engine of command.engines) {
+    const outcome = await command.run({ engine, machine, signal, progress });
+    if (outcome.kind === "flawed") code = tellFlaws(nameOf(command, engine), outcome);
+    else await tellResult(outcome.result, command, engine);
+    if (outcome.kind === "measured") await printProfiles(outcome.profile);
   }
   return code;
 }
 
-async function runScenario(engine: Engine, options: BenchOptions, deps: StageDeps): Promise<number> {
-  switch (options.scenario) {
-    case "group": {
-      const outcome = await runGroup(engine, options, deps);
-      const code = await tell(outcome, toReport, engine, options);
-      if (outcome.kind === "measured") await printProfiles(options.profileDirectory, outcome.windows);
-      return code;
-    }
-    case "paced":
-      return tell(await runPaced(engine, options, deps), toPacedReport, engine, options);
-    case "acks":
-      return tell(await runAckCost(engine, options, deps), toAckCostReport, engine, options);
-    case "slow-reader":
-      return tell(await runSlowReader(engine, options, deps), toSlowReaderReport, engine, options);
-    default:
-      return unreachable(options);
-  }
+type Run = BenchCommand & { kind: "run" };
+
+function nameOf({ scenario }: Run, engine: Engine): string {
+  return scenario.needsDatabase ? engine : scenario.name;
 }
 
-async function tell<Result>(
-  outcome: Outcome<Result>,
-  toText: (result: Result) => string,
-  engine: Engine,
-  options: BenchOptions,
-): Promise<number> {
-  if (outcome.kind === "flawed") {
-    const problems = outcome.problems.map((problem) => `  ${problem}`);
-    return print(
-      ["", `${engine}: FAILED, there is no result`, `  ${toVerification(outcome.verified)}`, ...problems, ""].join(
-        "\n",
-      ),
-      1,
-    );
-  }
-  print(`\n${toText(outcome.result)}\n`);
-  if (options.jsonFile !== undefined) await writeJson(jsonFileOf(options.jsonFile, engine, options), outcome.result);
-  return 0;
+function tellFlaws(name: string, { verified, problems }: Flawed): number {
+  const sums = verified ? [`  ${toVerification(verified)}`] : [];
+  const lines = ["", `${name}: FAILED, there is no result`, ...sums, ...problems.map((problem) => `  ${problem}`), ""];
+  return print(lines.join("\n"), 1);
 }
 
-async function printProfiles(directory: string | undefined, windows: readonly Window[]): Promise<void> {
-  if (directory === undefined) return;
-  for (const name of ["server", "generator"]) print(await summarizeProfiles(join(directory, name), windows));
+async function tellResult({ json, text }: { json: BenchResult; text: string }, command: Run, engine: Engine) {
+  print(`\n${text}\n`);
+  if (command.jsonFile !== undefined) await writeJson(fileOf(command.jsonFile, engine, command), json);
+}
+
+async function printProfiles(profile: Measured<unknown>["profile"]): Promise<void> {
+  if (!profile) return;
+  for (const name of ["server", "generator"])
+    print(await summarizeProfiles(join(profile.directory, name), profile.windows));
 }
 
 /** One result a file: with two databases, each file is named after its own. */
-function jsonFileOf(file: string, engine: Engine, { engines }: BenchOptions): string {
+function fileOf(file: string, engine: Engine, { engines }: Run): string {
   if (engines.length === 1) return file;
   const ending = extname(file);
   return `${file.slice(0, file.length - ending.length)}.${engine}${ending}`;

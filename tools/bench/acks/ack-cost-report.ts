@@ -1,6 +1,6 @@
-import { toRange, toTable } from "../figures/table.js";
 import type { Acks } from "../generator/workload.js";
-import { toCircumstances, toVerification, toWarnings } from "../group/report.js";
+import { toCircumstances, toVerification, toWarnings } from "../report/circumstances.js";
+import { toRange, toTable } from "../report/table.js";
 import type { AckCostPair, AckCostResult, AckCostRound } from "./ack-cost.js";
 
 /** What is to be reached: processor time for a delivery with acks, divided by that without. */

@@ -1,19 +1,20 @@
 import { median } from "../figures/statistics.js";
 import { type GeneratorCalls, generatorModule } from "../generator/generator-calls.js";
 import { type Acks, type Logged, textBytes } from "../generator/workload.js";
-import type { BenchSettings, Verified } from "../group/result.js";
+import type { GroupSettings } from "../group/result.js";
 import { addUp, logOf, type MeasuredRound, measureRound } from "../group/rounds.js";
 import { isFlawless, type Verdict } from "../group/verifier.js";
-import type { AcksOptions, Engine } from "../options.js";
-import type { Outcome } from "../outcome.js";
+import type { Verified } from "../result.js";
+import type { Outcome, ScenarioDeps } from "../scenario.js";
 import { describeVersions, type Machine, type Versions } from "../stage/machine.js";
 import { forkHelper } from "../stage/processes.js";
-import { playOnStage, type Stage, type StageDeps } from "../stage/stage.js";
+import { playOnStage, type Stage } from "../stage/stage.js";
+import type { AcksOptions } from "./options.js";
 
-/** What acknowledgements cost the server. As JSON, names tell units, as in BenchResult. */
+/** What acknowledgements cost the server. As JSON, names tell units, as in GroupResult. */
 export type AckCostResult = Readonly<{
   scenario: "acks";
-  settings: Omit<BenchSettings, "acks">;
+  settings: Omit<GroupSettings, "acks">;
   machine: Machine;
   versions: Versions;
   /** Two rounds each, one right after the other. */
@@ -40,18 +41,14 @@ export type AckCostRound = Readonly<{
  * Rounds as of the group, in turns with and without acks, on the same server and the same connections.
  * @throws Error if a part does not start, or ends early, or if the system does not tell processor time.
  */
-export async function runAckCost(
-  engine: Engine,
-  options: AcksOptions,
-  deps: StageDeps,
-): Promise<Outcome<AckCostResult>> {
+export async function runAckCost(options: AcksOptions, deps: ScenarioDeps): Promise<Outcome<AckCostResult>> {
   const stageOptions = { members: options.members, profileDirectory: undefined };
-  const played = await playOnStage(engine, stageOptions, deps, (stage) => play(stage, options, deps));
+  const played = await playOnStage(stageOptions, deps, (stage) => play(stage, options, deps));
   const { pairs, verdicts } = played.result;
   const { kind, verified, problems } = addUp(verdicts, played);
   if (kind === "flawed") return { kind, verified, problems };
   const settings = {
-    database: engine,
+    database: deps.engine,
     members: options.members,
     rounds: options.rounds,
     warmup_rounds: options.warmupRounds,
@@ -60,7 +57,7 @@ export async function runAckCost(
   };
   const versions = describeVersions(played.database);
   const result = { scenario: "acks", settings, machine: deps.machine, versions, ...summarizePairs(pairs), verified };
-  return { kind: "measured", result: result as AckCostResult, windows: [] };
+  return { kind: "measured", result: result as AckCostResult };
 }
 
 /** @throws Error if there are no pairs. */
@@ -93,7 +90,7 @@ const orders = [
 ] as const;
 
 /** Ends with the first round that is not flawless. */
-async function play(stage: Stage, options: AcksOptions, { progress }: StageDeps): Promise<Rounds> {
+async function play(stage: Stage, options: AcksOptions, { progress }: ScenarioDeps): Promise<Rounds> {
   const { group, server, credentials } = stage;
   await using generator = forkHelper<GeneratorCalls>(generatorModule, stage.processOptions("generator"));
   await generator.call("join", { port: server.port, conversationId: group.conversationId, credentials });

@@ -1,12 +1,12 @@
 import { type RawServerCalls, rawServerModule } from "../baseline/raw-server-calls.js";
 import { type GeneratorCalls, generatorModule, type RoundReport } from "../generator/generator-calls.js";
 import { type Logged, textBytes } from "../generator/workload.js";
-import type { Engine, GroupOptions } from "../options.js";
-import type { Outcome } from "../outcome.js";
+import type { Outcome, ScenarioDeps } from "../scenario.js";
 import { describeVersions } from "../stage/machine.js";
 import { forkHelper } from "../stage/processes.js";
-import { playOnStage, type Stage, type StageDeps } from "../stage/stage.js";
-import type { BenchResult, RoundResult } from "./result.js";
+import { playOnStage, type Stage } from "../stage/stage.js";
+import type { GroupOptions } from "./options.js";
+import type { GroupResult, RoundResult } from "./result.js";
 import { addUp, type CpuMs, logOf, measureRound } from "./rounds.js";
 import { summarize } from "./summary.js";
 import { isFlawless, type Verdict } from "./verifier.js";
@@ -16,17 +16,17 @@ import { isFlawless, type Verdict } from "./verifier.js";
  * publishes the very bytes that the round delivered.
  * @throws Error if a part does not start, or ends early.
  */
-export async function runGroup(engine: Engine, options: GroupOptions, deps: StageDeps): Promise<Outcome<BenchResult>> {
+export async function runGroup(options: GroupOptions, deps: ScenarioDeps): Promise<Outcome<GroupResult>> {
   const { warmupRounds } = options;
-  const played = await playOnStage(engine, options, deps, (stage) => play(stage, options, deps));
+  const played = await playOnStage(options, deps, (stage) => play(stage, options, deps));
   const { measured, verdicts } = played.result;
   const { kind, verified, problems } = addUp(verdicts, played);
   if (kind === "flawed") return { kind, verified, problems };
   const counted = measured.slice(warmupRounds);
-  const result: BenchResult = {
+  const result: GroupResult = {
     scenario: "group",
     settings: {
-      database: engine,
+      database: deps.engine,
       members: options.members,
       rounds: options.rounds,
       warmup_rounds: warmupRounds,
@@ -42,14 +42,16 @@ export async function runGroup(engine: Engine, options: GroupOptions, deps: Stag
     ),
     verified,
   };
-  return { kind: "measured", result, windows: counted.map(({ report }) => report.window) };
+  const { profileDirectory: directory } = options;
+  if (directory === undefined) return { kind: "measured", result };
+  return { kind: "measured", result, profile: { directory, windows: counted.map(({ report }) => report.window) } };
 }
 
 type PlayedRound = Readonly<{ report: RoundReport; result: RoundResult }>;
 type Rounds = { measured: readonly PlayedRound[]; verdicts: readonly Verdict[]; log: readonly Logged[] };
 
 /** Ends with the first round that is not flawless. */
-async function play(stage: Stage, options: GroupOptions, { progress }: StageDeps): Promise<Rounds> {
+async function play(stage: Stage, options: GroupOptions, { progress }: ScenarioDeps): Promise<Rounds> {
   const { group, server, credentials } = stage;
   await using generator = forkHelper<GeneratorCalls>(generatorModule, stage.processOptions("generator"));
   await using raw = forkHelper<RawServerCalls>(rawServerModule, {

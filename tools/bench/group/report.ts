@@ -1,8 +1,9 @@
-import { toRange, toTable } from "../figures/table.js";
-import type { BenchResult, RoundResult, Verified } from "./result.js";
+import { listLimits, toCircumstances, toVerification, toWarnings } from "../report/circumstances.js";
+import { toRange, toTable } from "../report/table.js";
+import type { GroupResult, RoundResult } from "./result.js";
 
 /** The result as a table for people, with everything that is needed to judge it. */
-export function toReport(result: BenchResult): string {
+export function toGroupReport(result: GroupResult): string {
   const { settings, machine, versions, rounds, median, baseline, ratio, verified } = result;
   const totals = rounds.map(({ total_ms }) => total_ms);
   const acks = settings.acks === "off" ? ", without acknowledgements" : "";
@@ -24,30 +25,6 @@ export function toReport(result: BenchResult): string {
   return `${lines.join("\n")}\n`;
 }
 
-/** Where it ran and what ran. */
-export function toCircumstances({ machine, versions }: Pick<BenchResult, "machine" | "versions">): string[] {
-  const gib = (machine.memory_bytes / 2 ** 30).toFixed(0);
-  return [
-    `  ${machine.cores} × ${machine.cpu}, ${gib} GiB, ${machine.system}, load before ${machine.load_before.toFixed(1)}`,
-    `  Tidewire ${versions.tidewire} (${versions.commit}), Node ${versions.node}, uWebSockets ${versions.uwebsockets}, protobuf-es ${versions.protobuf_es}`,
-  ];
-}
-
-/** What makes the figures doubtful. */
-export function toWarnings({ cores, load_before }: BenchResult["machine"]): string[] {
-  if (load_before <= cores / 2) return [];
-  return ["  others were at work on this machine: run it again when it is quiet"];
-}
-
-/** The sums of a verification, good or bad. */
-export function toVerification(verified: Verified): string {
-  const { sent, acked, delivered, lost, duplicated, reordered, durable_rows } = verified;
-  return (
-    `verified: ${sent} sent, ${acked} acked, ${delivered} delivered, ${lost} lost, ${duplicated} duplicated, ` +
-    `${reordered} reordered, ${durable_rows} rows in the database`
-  );
-}
-
 type Column = Readonly<{ title: string; value: (round: RoundResult) => number | undefined; digits: number }>;
 
 const columns: readonly Column[] = [
@@ -67,10 +44,4 @@ const columns: readonly Column[] = [
 
 function cells(round: RoundResult): string[] {
   return columns.map(({ value, digits }) => value(round)?.toFixed(digits) ?? "–");
-}
-
-/** Limits of the server that were raised, by name. */
-export function listLimits(limits: Readonly<Record<string, number>>): string {
-  const raised = Object.entries(limits).map(([name, value]) => `${name} ${value}`);
-  return raised.length === 0 ? "none" : raised.join(", ");
 }

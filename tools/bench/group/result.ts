@@ -1,12 +1,13 @@
+import type { Verified } from "../result.js";
 import type { Machine, Versions } from "../stage/machine.js";
 
 /**
  * What a benchmark writes as JSON. Times are in milliseconds, and a name tells its unit; shares and ratios are plain
  * numbers. Numbers that the system does not tell are left out. docs/benchmarks.md explains each.
  */
-export type BenchResult = Readonly<{
+export type GroupResult = Readonly<{
   scenario: string;
-  settings: BenchSettings;
+  settings: GroupSettings;
   machine: Machine;
   versions: Versions;
   rounds: readonly RoundResult[];
@@ -20,7 +21,7 @@ export type BenchResult = Readonly<{
   verified: Verified;
 }>;
 
-export type BenchSettings = Readonly<{
+export type GroupSettings = Readonly<{
   database: string;
   members: number;
   rounds: number;
@@ -50,14 +51,4 @@ export type RoundResult = Readonly<{
   database_cpu_ms?: number;
   generator_cpu_ms: number;
   generator_busy_share: number;
-}>;
-
-export type Verified = Readonly<{
-  sent: number;
-  acked: number;
-  delivered: number;
-  lost: number;
-  duplicated: number;
-  reordered: number;
-  durable_rows: number;
 }>;

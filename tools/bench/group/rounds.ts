@@ -1,8 +1,8 @@
 import type { GeneratorCalls, RoundReport, RoundRequest } from "../generator/generator-calls.js";
 import type { Logged } from "../generator/workload.js";
+import type { Verified } from "../result.js";
 import type { forkHelper } from "../stage/processes.js";
 import type { Played, Stage } from "../stage/stage.js";
-import type { Verified } from "./result.js";
 import { isFlawless, type Verdict } from "./verifier.js";
 
 export type Generator = ReturnType<typeof forkHelper<GeneratorCalls>>;

@@ -1,5 +1,5 @@
 import { median, medianIfKnown } from "../figures/statistics.js";
-import type { BenchResult, RoundResult } from "./result.js";
+import type { GroupResult, RoundResult } from "./result.js";
 
 /**
  * What the rounds come to.
@@ -9,7 +9,7 @@ import type { BenchResult, RoundResult } from "./result.js";
 export function summarize(
   rounds: readonly RoundResult[],
   messages: readonly Uint8Array[],
-): Pick<BenchResult, "rounds" | "median" | "baseline" | "ratio"> {
+): Pick<GroupResult, "rounds" | "median" | "baseline" | "ratio"> {
   const ratios = rounds.map(({ ratio }) => ratio);
   const rawMs = rounds.map(({ raw_ms }) => raw_ms);
   return {

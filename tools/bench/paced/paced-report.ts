@@ -1,6 +1,6 @@
 import { median, medianIfKnown } from "../figures/statistics.js";
-import { toRange } from "../figures/table.js";
-import { listLimits, toCircumstances, toVerification, toWarnings } from "../group/report.js";
+import { listLimits, toCircumstances, toVerification, toWarnings } from "../report/circumstances.js";
+import { toRange } from "../report/table.js";
 import type { PacedResult, PacedRound } from "./paced-result.js";
 
 /** The result for people: what matters is whether the last rounds are as good as the first ones. */

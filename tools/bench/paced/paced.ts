@@ -5,11 +5,11 @@ import { type GeneratorCalls, generatorModule, type RoundReport } from "../gener
 import { type Logged, textBytes } from "../generator/workload.js";
 import { addUp, type CpuMs, logOf, measureRound } from "../group/rounds.js";
 import { isFlawless, type Verdict } from "../group/verifier.js";
-import type { Engine, PacedOptions } from "../options.js";
-import type { Outcome } from "../outcome.js";
+import type { Outcome, ScenarioDeps } from "../scenario.js";
 import { describeVersions } from "../stage/machine.js";
 import { forkHelper } from "../stage/processes.js";
-import { playOnStage, type Stage, type StageDeps } from "../stage/stage.js";
+import { playOnStage, type Stage } from "../stage/stage.js";
+import type { PacedOptions } from "./options.js";
 import type { PacedResult, PacedRound } from "./paced-result.js";
 
 /** From the start of a round to the start of the next one, in milliseconds. */
@@ -22,9 +22,9 @@ const latencyUnitMs = 0.01;
  * round needs before the next one counts, and latencies count from when a round was to begin.
  * @throws Error if a part does not start, or ends early.
  */
-export async function runPaced(engine: Engine, options: PacedOptions, deps: StageDeps): Promise<Outcome<PacedResult>> {
+export async function runPaced(options: PacedOptions, deps: ScenarioDeps): Promise<Outcome<PacedResult>> {
   const stageOptions = { members: options.members, profileDirectory: undefined };
-  const played = await playOnStage(engine, stageOptions, deps, (stage) => play(stage, options, deps));
+  const played = await playOnStage(stageOptions, deps, (stage) => play(stage, options, deps));
   const { rounds, deliver, verdicts } = played.result;
   const { kind, verified, problems } = addUp(verdicts, played);
   if (kind === "flawed") return { kind, verified, problems };
@@ -32,7 +32,7 @@ export async function runPaced(engine: Engine, options: PacedOptions, deps: Stag
   const result: PacedResult = {
     scenario: "group --paced",
     settings: {
-      database: engine,
+      database: deps.engine,
       members: options.members,
       rounds: options.rounds,
       warmup_rounds: options.warmupRounds,
@@ -48,13 +48,13 @@ export async function runPaced(engine: Engine, options: PacedOptions, deps: Stag
     late_max_ms: Math.max(...rounds.map(({ late_ms }) => late_ms)),
     verified,
   };
-  return { kind: "measured", result, windows: [] };
+  return { kind: "measured", result };
 }
 
 type Play = { rounds: readonly PacedRound[]; deliver: Quantiles; verdicts: readonly Verdict[]; log: readonly Logged[] };
 
 /** Ends with the first round that is not flawless. */
-async function play(stage: Stage, options: PacedOptions, { progress }: StageDeps): Promise<Play> {
+async function play(stage: Stage, options: PacedOptions, { progress }: ScenarioDeps): Promise<Play> {
   const { group, server, credentials } = stage;
   await using generator = forkHelper<GeneratorCalls>(generatorModule, stage.processOptions("generator"));
   await generator.call("join", { port: server.port, conversationId: group.conversationId, credentials });

@@ -1,6 +1,6 @@
 import type { Quantiles } from "../figures/statistics.js";
-import { toRange, toTable } from "../figures/table.js";
-import { listLimits, toCircumstances, toVerification, toWarnings } from "../group/report.js";
+import { listLimits, toCircumstances, toVerification, toWarnings } from "../report/circumstances.js";
+import { toRange, toTable } from "../report/table.js";
 import type { SlowCounts } from "./slow-counts.js";
 import type { SlowDeviceReport } from "./slow-devices-calls.js";
 import type { SlowReaderResult, Stretch } from "./slow-reader-result.js";

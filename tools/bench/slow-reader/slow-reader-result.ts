@@ -1,5 +1,5 @@
 import { type Quantiles, quantiles, type Weighted } from "../figures/statistics.js";
-import type { Verified } from "../group/result.js";
+import type { Verified } from "../result.js";
 import type { Machine, Versions } from "../stage/machine.js";
 import type { SlowCounts } from "./slow-counts.js";
 import type { SlowDeviceReport } from "./slow-devices-calls.js";

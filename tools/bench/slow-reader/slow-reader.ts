@@ -3,12 +3,12 @@ import { quantiles, type Weighted } from "../figures/statistics.js";
 import { type GeneratorCalls, generatorModule, type StreamReport } from "../generator/generator-calls.js";
 import type { Holding } from "../generator/log-follower.js";
 import { type Logged, textOf } from "../generator/workload.js";
-import type { Engine, SlowReaderOptions } from "../options.js";
-import type { Outcome } from "../outcome.js";
+import type { Engine, Outcome, ScenarioDeps } from "../scenario.js";
 import type { Handlers } from "../stage/calls.js";
 import { describeVersions } from "../stage/machine.js";
 import { forkHelper } from "../stage/processes.js";
-import { playOnStage, type Stage, type StageDeps } from "../stage/stage.js";
+import { playOnStage, type Stage } from "../stage/stage.js";
+import type { SlowReaderOptions } from "./options.js";
 import { watchSlowCounts } from "./slow-counts.js";
 import { type SlowDevicesCalls, slowDevicesModule } from "./slow-devices-calls.js";
 import {
@@ -33,13 +33,12 @@ const lastAckMs = 500;
  * @throws Error if a part does not start, or ends early.
  */
 export async function runSlowReader(
-  engine: Engine,
   options: SlowReaderOptions,
-  deps: StageDeps,
+  deps: ScenarioDeps,
 ): Promise<Outcome<SlowReaderResult>> {
   const env = { TIDEWIRE_SYNC_RATE_PER_SECOND: String(raisedLimits.syncRatePerSecond) };
   const stageOptions = { members: options.members, profileDirectory: undefined, env };
-  const played = await playOnStage(engine, stageOptions, deps, (stage) => play(stage, options, deps));
+  const played = await playOnStage(stageOptions, deps, (stage) => play(stage, options, deps));
   const { rounds, log, sent, acked, holdings, problems, deliver } = played.result;
   const sum = (name: "applied" | "lost" | "repeated") => holdings.reduce((total, holding) => total + holding[name], 0);
   const verified = {
@@ -58,13 +57,13 @@ export async function runSlowReader(
   if (all.length > 0 || !isComplete || !isSound) return { kind: "flawed", verified, problems: all };
   const result: SlowReaderResult = {
     scenario: "slow-reader",
-    settings: toSettings(engine, options),
+    settings: toSettings(deps.engine, options),
     machine: deps.machine,
     versions: describeVersions(played.database),
     ...summarizeStretches(rounds, deliver),
     verified,
   };
-  return { kind: "measured", result, windows: [] };
+  return { kind: "measured", result };
 }
 
 function toSettings(engine: Engine, options: SlowReaderOptions): SlowReaderSettings {
@@ -107,7 +106,7 @@ type Helper<Calls extends Handlers> = ReturnType<typeof forkHelper<Calls>>;
 type Cast = Readonly<{ generator: Helper<GeneratorCalls>; slow: Helper<SlowDevicesCalls> }>;
 
 /** Ends with the first round in which something went wrong. */
-async function play(stage: Stage, options: SlowReaderOptions, { progress }: StageDeps): Promise<Play> {
+async function play(stage: Stage, options: SlowReaderOptions, { progress }: ScenarioDeps): Promise<Play> {
   await using generator = forkHelper<GeneratorCalls>(generatorModule, stage.processOptions("generator"));
   await using slow = forkHelper<SlowDevicesCalls>(slowDevicesModule, stage.processOptions("slow-devices"));
   const cast = { generator, slow };

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openStore, type Store } from "../../../services/store/store.js";
 import { startPostgres, type TestPostgres } from "../../../test/support/postgres.js";
-import type { Engine } from "../options.js";
+import type { Engine } from "../scenario.js";
 import { cpuMsOf } from "./processes.js";
 
 /** The database under test, empty at first, with a data directory for the server. Its disposal deletes both. */

@@ -2,10 +2,10 @@ import { join } from "node:path";
 import { sleep, systemClock } from "../../../runtime/clock.js";
 import type { Credentials } from "../generator/generator-calls.js";
 import type { Logged } from "../generator/workload.js";
-import type { Engine } from "../options.js";
+import type { ScenarioDeps } from "../scenario.js";
 import { type BenchDatabase, createDatabase } from "./database.js";
 import { findUnacknowledged, readMessageRows, verifyRows } from "./durable-rows.js";
-import { type Machine, versionOf } from "./machine.js";
+import { versionOf } from "./machine.js";
 import { createGroup, createPopulation, type PreparedGroup } from "./prepare.js";
 import type { ProcessOptions } from "./processes.js";
 import { type ServerUnderTest, startServerUnderTest } from "./server-under-test.js";
@@ -18,15 +18,6 @@ export type StageOptions = Readonly<{
   profileDirectory: string | undefined;
   /** Settings of the server beside those that it needs to run. */
   env?: Record<string, string>;
-}>;
-
-export type StageDeps = Readonly<{
-  /** As it was before the benchmark began. */
-  machine: Machine;
-  /** Stops everything; the run then rejects. */
-  signal: AbortSignal;
-  /** Takes a line for people. */
-  progress(line: string): void;
 }>;
 
 /** A server with a group whose members can log in, and what is needed to put it under load. */
@@ -57,13 +48,12 @@ export type Played<Result> = Readonly<{
  * @throws Error if a part does not start, or ends early.
  */
 export async function playOnStage<Result extends { log: readonly Logged[] }>(
-  engine: Engine,
   options: StageOptions,
-  deps: StageDeps,
+  deps: ScenarioDeps,
   play: (stage: Stage) => Promise<Result>,
 ): Promise<Played<Result>> {
-  deps.progress(`${engine}: making ${options.members} users`);
-  await using database = await createDatabase(engine);
+  deps.progress(`${deps.engine}: making ${options.members} users`);
+  await using database = await createDatabase(deps.engine);
   const population = await populate(database, options.members);
   const { group, result } = await perform(database, population, options, deps, play);
   deps.progress("reading the database back");
@@ -93,7 +83,7 @@ async function perform<Result>(
   database: BenchDatabase,
   { tokenKey, credentials }: Population,
   { profileDirectory, env = {} }: StageOptions,
-  { signal, progress }: StageDeps,
+  { signal, progress }: ScenarioDeps,
   play: (stage: Stage) => Promise<Result>,
 ) {
   const processOptions = (name: string) => ({

@@ -1,0 +1,105 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { ErrorCode } from "../../gen/ts/tidewire/v1/error_pb.js";
+import { TidewireError } from "../../runtime/error.js";
+import { type BenchCommand, parseBenchCommand } from "../../tools/bench/command.js";
+import { readFlags } from "../../tools/bench/flags.js";
+import { groupFlags } from "../../tools/bench/group/options.js";
+import { scenarios } from "../../tools/bench/scenarios.js";
+import { slowReaderFlags } from "../../tools/bench/slow-reader/options.js";
+
+function parse(line: string): BenchCommand {
+  return parseBenchCommand(line.split(" ").filter((word) => word !== ""));
+}
+
+function read(line: string): BenchCommand & { kind: "run" } {
+  const command = parse(line);
+  assert.ok(command.kind === "run");
+  return command;
+}
+
+function help(line: string): string {
+  const command = parse(line);
+  assert.ok(command.kind === "help");
+  return command.text;
+}
+
+describe("the command line of the benchmark", () => {
+  it("finds every scenario by its name", () => {
+    for (const scenario of scenarios) assert.equal(read(scenario.name).scenario, scenario);
+  });
+
+  it("takes both databases, unless one is named", () => {
+    assert.deepEqual(read("group").engines, ["postgresql", "embedded"]);
+    assert.deepEqual(read("group --database embedded").engines, ["embedded"]);
+  });
+
+  it("knows where to write the results", () => {
+    assert.deepEqual([read("group").jsonFile, read("acks --json a.json").jsonFile], [undefined, "a.json"]);
+  });
+
+  it("shows help before it looks at anything else", () => {
+    for (const { name } of scenarios) assert.ok(help("--help").includes(`\n  ${name} `), name);
+    assert.equal(help("nonsense -h"), help("--help"));
+  });
+
+  it("shows the options of one scenario, with what they are by default", () => {
+    const text = help("group --help");
+    for (const { name } of Object.values(groupFlags)) assert.ok(text.includes(`--${name} `), name);
+    assert.match(text, /--members N +members of the group, all online, 2 to 2000 \(default 500\)/);
+    assert.ok(!text.includes("--slow"));
+  });
+
+  const mistakes: Record<string, RegExp> = {
+    "": /name a scenario: group, group --paced, acks, slow-reader/,
+    crowd: /no scenario "crowd"; there are: group/,
+    slowreader: /did you mean slow-reader\?/,
+    "group group": /one scenario at a time/,
+    "group --members 1": /--members takes a whole number from 2 to 2000, not "1"/,
+    "group --members 2.5": /"2.5"/,
+    "group --rounds -1": /--rounds/,
+    "group --rounds=": /--rounds takes .* not ""/,
+    "group --database embeded": /did you mean embedded\?/,
+    "group --turbo": /--turbo/,
+    "group --acks maybe": /--acks takes on or off, not "maybe"/,
+    "group --slow 2": /--slow belongs to slow-reader/,
+    "acks --acks off": /--acks belongs to group/,
+    "slow-reader --warmup 1": /--warmup belongs to group and group --paced and acks/,
+    "acks --paced": /--paced belongs to group, not to acks/,
+    "slow-reader --members 5 --slow 5": /--slow takes fewer than the 5 --members/,
+    "slow-reader --members 5 --slow 4 --rate 11": /--rate takes at most 10/,
+  };
+  for (const [argv, message] of Object.entries(mistakes)) {
+    it(`explains what is wrong with "${argv}"`, () => {
+      assert.throws(
+        () => read(argv),
+        (error) =>
+          error instanceof TidewireError && error.code === ErrorCode.INVALID_ARGUMENT && message.test(error.message),
+      );
+    });
+  }
+});
+
+describe("the flags of a scenario", () => {
+  it("have defaults", () => {
+    assert.deepEqual(readFlags(groupFlags, {}), {
+      members: 500,
+      rounds: 5,
+      warmupRounds: 10,
+      acks: "on",
+      profileDirectory: undefined,
+    });
+  });
+
+  it("are read into options", () => {
+    const values = { members: "20", slow: "3", rounds: "7", rate: "9", bytes: "200", seconds: "5" };
+    assert.deepEqual(readFlags(slowReaderFlags, values), {
+      members: 20,
+      slowReaders: 3,
+      rounds: 7,
+      messagesPerSecond: 9,
+      textBytes: 200,
+      seconds: 5,
+    });
+  });
+});

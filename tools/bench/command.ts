@@ -1,0 +1,141 @@
+import { parseArgs } from "node:util";
+import { closestName } from "../../runtime/suggest.js";
+import { describeFlags, invalid } from "./flags.js";
+import type { Engine, Scenario } from "./scenario.js";
+import { scenarios } from "./scenarios.js";
+
+/** What the command line asks for. */
+export type BenchCommand =
+  | Readonly<{ kind: "help"; text: string }>
+  | Readonly<{
+      kind: "run";
+      scenario: Scenario;
+      run: ReturnType<Scenario["prepare"]>;
+      /** In this order; one, if the scenario needs no database. */
+      engines: readonly Engine[];
+      /** Where to write the results as JSON, or undefined. */
+      jsonFile: string | undefined;
+    }>;
+
+const commonHelp = `Options of all
+  --database NAME   postgresql, embedded, or both (default)
+  --json FILE       write the results; with two databases, into FILE with the database's name before its ending
+  --help            this text, or after a scenario's name, its options`;
+
+const verdictHelp = `A run in which a message was lost, doubled, reordered or altered has no result: it says what went wrong and exits
+with 1. docs/benchmarks.md tells how to read the results.`;
+
+/**
+ * Reads the command line.
+ * @throws TidewireError `INVALID_ARGUMENT` that names the first thing that is wrong.
+ */
+export function parseBenchCommand(argv: readonly string[]): BenchCommand {
+  const { values, positionals } = parse(argv);
+  if (values.help && (positionals.length === 0 || !findScenario(positionals, values)))
+    return { kind: "help", text: help() };
+  const scenario = requireScenario(positionals, values);
+  if (values.help) return { kind: "help", text: helpOf(scenario) };
+  checkFlags(scenario, values);
+  const engines = parseEngines(String(values.database ?? "both"));
+  return {
+    kind: "run",
+    scenario,
+    run: scenario.prepare(values),
+    engines: scenario.needsDatabase ? engines : ["postgresql"],
+    jsonFile: typeof values.json === "string" ? values.json : undefined,
+  };
+}
+
+type Values = Readonly<Record<string, string | boolean | undefined>>;
+
+function parse(argv: readonly string[]): { values: Values; positionals: string[] } {
+  const own = scenarios.flatMap(({ flags }) =>
+    Object.values(flags).map(({ name }) => [name, { type: "string" }] as const),
+  );
+  try {
+    return parseArgs({
+      args: [...argv],
+      allowPositionals: true,
+      options: {
+        ...Object.fromEntries(own),
+        paced: { type: "boolean" },
+        database: { type: "string" },
+        json: { type: "string" },
+        help: { type: "boolean", short: "h" },
+      },
+    });
+  } catch (cause) {
+    throw invalid(cause instanceof Error ? cause.message : String(cause));
+  }
+}
+
+/** `--paced` makes another scenario of the one that is named. */
+function findScenario([name = ""]: readonly string[], { paced }: Values): Scenario | undefined {
+  const fullName = paced ? `${name} --paced` : name;
+  return scenarios.find((scenario) => scenario.name === fullName);
+}
+
+function requireScenario(positionals: readonly string[], values: Values): Scenario {
+  const [name, surplus] = positionals;
+  const names = scenarios.map((scenario) => scenario.name);
+  if (name === undefined) throw invalid(`name a scenario: ${names.join(", ")}`);
+  if (surplus !== undefined) throw invalid(`one scenario at a time; what is ${JSON.stringify(surplus)}?`);
+  const scenario = findScenario(positionals, values);
+  if (scenario) return scenario;
+  if (values.paced && names.includes(name)) throw invalid(`--paced belongs to group, not to ${name}`);
+  const closest = closestName(name, names);
+  const hint = closest === undefined ? `there are: ${names.join(", ")}` : `did you mean ${closest}?`;
+  throw invalid(`there is no scenario ${JSON.stringify(name)}; ${hint}`);
+}
+
+const commonFlags: readonly string[] = ["database", "json", "paced"];
+
+function checkFlags({ name, flags, needsDatabase }: Scenario, values: Values): void {
+  const own = Object.values(flags).map((flag) => flag.name);
+  for (const given of Object.keys(values)) {
+    if (given === "database" && !needsDatabase) throw invalid(`${name} needs no --database`);
+    if (own.includes(given) || commonFlags.includes(given)) continue;
+    const owners = scenarios.filter((scenario) => Object.values(scenario.flags).some((flag) => flag.name === given));
+    throw invalid(`--${given} belongs to ${owners.map((owner) => owner.name).join(" and ")}`);
+  }
+}
+
+const enginesByName: Readonly<Record<string, readonly Engine[]>> = {
+  postgresql: ["postgresql"],
+  embedded: ["embedded"],
+  both: ["postgresql", "embedded"],
+};
+
+function parseEngines(name: string): readonly Engine[] {
+  const engines = Object.hasOwn(enginesByName, name) ? enginesByName[name] : undefined;
+  if (engines) return engines;
+  const closest = closestName(name, Object.keys(enginesByName));
+  const hint = closest === undefined ? "" : `; did you mean ${closest}?`;
+  throw invalid(`--database takes postgresql, embedded or both, not ${JSON.stringify(name)}${hint}`);
+}
+
+function help(): string {
+  const width = Math.max(...scenarios.map(({ name }) => name.length));
+  const blocks = scenarios.map(({ name, summary }) => {
+    const [first = "", ...rest] = wrap(summary, 116 - width);
+    return [`  ${name.padEnd(width)}  ${first}`, ...rest.map((line) => `  ${" ".repeat(width)}  ${line}`)].join("\n");
+  });
+  return `npm run bench -- <scenario> [options]\n\nScenarios\n${blocks.join("\n")}\n\n${commonHelp}\n\n${verdictHelp}\n`;
+}
+
+function helpOf({ name, summary, flags }: Scenario): string {
+  const options = ["Options", ...describeFlags(flags)].join("\n");
+  return `npm run bench -- ${name} [options]\n\n${wrap(summary, 120).join("\n")}\n\n${options}\n\n${commonHelp}\n\n${verdictHelp}\n`;
+}
+
+/** Lines of at most `width` characters. */
+function wrap(text: string, width: number): string[] {
+  const lines = [""];
+  for (const word of text.split(" ")) {
+    const line = lines.at(-1) ?? "";
+    if (line === "") lines[lines.length - 1] = word;
+    else if (line.length + 1 + word.length <= width) lines[lines.length - 1] = `${line} ${word}`;
+    else lines.push(word);
+  }
+  return lines;
+}

@@ -1,0 +1,83 @@
+import { type Flags, type OptionsOf, readFlags } from "./flags.js";
+import type { Window } from "./generator/generator-calls.js";
+import type { BenchResult, Verified } from "./result.js";
+import type { Machine } from "./stage/machine.js";
+
+/** The databases that a scenario can run on. */
+export type Engine = "postgresql" | "embedded";
+
+export type ScenarioDeps = Readonly<{
+  /** To be run on; a scenario that needs no database leaves it aside. */
+  engine: Engine;
+  /** As it was before the benchmark began. */
+  machine: Machine;
+  /** Stops everything; the run then rejects. */
+  signal: AbortSignal;
+  /** Takes a line for people. */
+  progress(line: string): void;
+}>;
+
+/** What a run comes to. If one message is not as it should be, there is no other result. */
+export type Outcome<Result> = Measured<Result> | Flawed;
+
+export type Measured<Result> = Readonly<{
+  kind: "measured";
+  result: Result;
+  /** What a profile is to look at, if profiles were written. */
+  profile?: Readonly<{ directory: string; windows: readonly Window[] }>;
+}>;
+
+/** @property problems in words. */
+export type Flawed = Readonly<{ kind: "flawed"; verified?: Verified; problems: readonly string[] }>;
+
+/** A benchmark, as the command line sees it. */
+export type Scenario = Readonly<{
+  name: string;
+  /** What it does, in a sentence or two. */
+  summary: string;
+  flags: Flags;
+  needsDatabase: boolean;
+  /**
+   * Reads its flags, and returns what runs it.
+   * @throws TidewireError `INVALID_ARGUMENT` that names what is wrong.
+   */
+  prepare(values: Readonly<Record<string, unknown>>): (deps: ScenarioDeps) => Promise<Outcome<Reported>>;
+}>;
+
+/** A result, and the same as a table for people. */
+export type Reported = Readonly<{ json: BenchResult; text: string }>;
+
+/** What makes a scenario. */
+export type ScenarioParts<Own extends Flags, Result extends BenchResult> = Readonly<{
+  name: string;
+  summary: string;
+  flags: Own;
+  /** False if it is about one part that needs none. */
+  needsDatabase?: boolean;
+  /** @throws TidewireError `INVALID_ARGUMENT` if options that are right each are wrong together. */
+  check?(options: OptionsOf<Own>): void;
+  /** @throws Error if a part does not start, or ends early. */
+  run(options: OptionsOf<Own>, deps: ScenarioDeps): Promise<Outcome<Result>>;
+  toReport(result: Result): string;
+}>;
+
+export function defineScenario<Own extends Flags, Result extends BenchResult>(
+  parts: ScenarioParts<Own, Result>,
+): Scenario {
+  const { name, summary, flags, needsDatabase = true, check, run, toReport } = parts;
+  return {
+    name,
+    summary,
+    flags,
+    needsDatabase,
+    prepare(values) {
+      const options = readFlags(flags, values);
+      check?.(options);
+      return async (deps) => {
+        const outcome = await run(options, deps);
+        if (outcome.kind === "flawed") return outcome;
+        return { ...outcome, result: { json: outcome.result, text: toReport(outcome.result) } };
+      };
+    },
+  };
+}
