@@ -11,22 +11,26 @@ import type { Committed } from "./committed.js";
 import { sizeOf } from "./log-entry.js";
 import { createRosters } from "./rosters.js";
 
-/** How long a caller waits for publishing, in milliseconds. Completeness does not rest on it: devices can always sync. */
-const patienceMs = 100;
+/** How long a caller waits for publishing if it does not say otherwise, in milliseconds. */
+const usualPatienceMs = 100;
 /** A payload ends with the entry that takes it over this size, in bytes. */
 const payloadBytes = 128 * 1024;
 /** As the contract says. */
 const itemsMax = 1_000;
 
+/** What has become of a publication when its caller goes on; it may still succeed if it is `late`. */
+export type PublishOutcome = "published" | "failed" | "late";
+
 /** Tells gateways what has been committed. */
 export interface Publisher {
   /**
    * Hands entries to the gateways that serve their readers. To be called after their commit, with all of a conversation's
-   * entries in order. Resolves when that is done or after 100 ms, whichever is first; failures are logged and counted.
+   * entries in order. Resolves when that is done, has failed, or takes longer than `patienceMs`, 100 by default; what goes wrong is
+   * logged and counted. Who has stored something need not care: what did not get through is published again by a sweep.
    */
-  publish(committed: readonly Committed[]): Promise<void>;
+  publish(committed: readonly Committed[], patienceMs?: number): Promise<PublishOutcome>;
   /** Tells the gateways of these users that sessions with a lower epoch are over. Waits and fails as `publish` does. */
-  fence(fences: readonly Pick<Fence, "userId" | "device" | "epoch">[]): Promise<void>;
+  fence(fences: readonly Pick<Fence, "userId" | "device" | "epoch">[]): Promise<PublishOutcome>;
 }
 
 export type PublisherOptions = Readonly<{
@@ -65,31 +69,33 @@ export function createPublisher({ fabric, logs, clock, log, metrics }: Publisher
   }
 
   /** Waits for `work`, but not for long, and whatever becomes of it. */
-  function bounded(work: Promise<void>, count: number): Promise<void> {
+  function bounded(work: Promise<void>, count: number, patienceMs: number): Promise<PublishOutcome> {
     const startedMs = clock.monotonicMs();
     return new Promise((resolve) => {
       const timer = clock.after(patienceMs, () => {
         metrics.publishFailures.inc();
         log.warn({ count }, "publishing takes long; its caller goes on");
-        resolve();
+        resolve("late");
       });
-      work
-        .catch((cause: unknown) => {
-          metrics.publishFailures.inc();
-          log.warn({ err: cause, count }, "not published; devices catch up by sync");
-        })
-        .finally(() => {
-          timer[Symbol.dispose]();
-          metrics.publishSeconds.observe((clock.monotonicMs() - startedMs) / 1_000);
-          resolve();
-        });
+      const settle = (outcome: PublishOutcome) => {
+        timer[Symbol.dispose]();
+        metrics.publishSeconds.observe((clock.monotonicMs() - startedMs) / 1_000);
+        resolve(outcome);
+      };
+      const fail = (cause: unknown) => {
+        metrics.publishFailures.inc();
+        log.warn({ err: cause, count }, "not published; the next sweep repeats it");
+        settle("failed");
+      };
+      work.then(() => settle("published"), fail);
     });
   }
 
   return {
-    publish: (committed) =>
-      committed.length === 0 ? Promise.resolve() : bounded(publishAll(committed), committed.length),
-    fence: (fences) => (fences.length === 0 ? Promise.resolve() : bounded(fenceAll(fences), fences.length)),
+    publish: async (committed, patienceMs = usualPatienceMs) =>
+      committed.length === 0 ? "published" : bounded(publishAll(committed), committed.length, patienceMs),
+    fence: async (fences) =>
+      fences.length === 0 ? "published" : bounded(fenceAll(fences), fences.length, usualPatienceMs),
   };
 }
 

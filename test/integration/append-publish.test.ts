@@ -14,7 +14,7 @@ import { toMessage } from "../../services/message/message-rows.js";
 import { createLogStore } from "../../services/message/sql-log-store.js";
 import type { Committed } from "../../services/push/committed.js";
 import { encodePush } from "../../services/push/encode-push.js";
-import { createPublisher } from "../../services/push/publish.js";
+import { createPublisher, type PublishOutcome } from "../../services/push/publish.js";
 import type { Store } from "../../services/store/store.js";
 import { createManualClock } from "../support/clock.js";
 import { createGroup, createUsers, join, leave, login, row, wordsOf } from "../support/log-world.js";
@@ -237,8 +237,8 @@ describe("publishing", () => {
       routes: { ...fabric.routes, gatewaysOf: () => Promise.reject(new Error("redis is away")) },
     };
     const { publish, fence } = publisher({ fabric: broken, metrics });
-    await publish(entries);
-    await fence([{ userId: ann, device: 1, epoch: 2n }]);
+    assert.equal(await publish(entries), "failed");
+    assert.equal(await fence([{ userId: ann, device: 1, epoch: 2n }]), "failed");
     assert.equal((await metrics.publishFailures.get()).values[0]?.value, 2);
     assert.deepEqual(entriesAt("one"), []);
   });
@@ -248,17 +248,18 @@ describe("publishing", () => {
     const entries = await say(ann, await createGroup(store.sql, ann), "1");
     const metrics = createMetrics();
     const stuck = { ...fabric, routes: { ...fabric.routes, gatewaysOf: () => new Promise<never>(() => {}) } };
-    let returned = false;
+    let outcome: PublishOutcome | undefined;
     const pending = clock.pending;
     const publishing = publisher({ fabric: stuck, metrics })
       .publish(entries)
-      .then(() => {
-        returned = true;
+      .then((known) => {
+        outcome = known;
       });
     await clock.settle(99);
-    assert.equal(returned, false);
+    assert.equal(outcome, undefined);
     await clock.settle(1);
     await publishing;
+    assert.equal(outcome, "late");
     assert.equal((await metrics.publishFailures.get()).values[0]?.value, 1);
     assert.equal(clock.pending, pending);
   });

@@ -148,7 +148,7 @@ describe("races of routing and delivered marks in the store", () => {
           sql: connection,
           ids: { next: () => group + 10n ** 9n },
           clock: systemClock,
-          publisher: { publish: async () => {} },
+          publisher: { publish: async () => "published" },
           groupMembersMax: 10,
           routeByConversationAbove: 10,
         },

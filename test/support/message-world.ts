@@ -22,8 +22,11 @@ function recordingPublisher(): Publisher & { readonly published: Committed[] } {
   const published: Committed[] = [];
   return {
     published,
-    publish: async (committed) => void published.push(...committed),
-    fence: async () => {},
+    async publish(committed) {
+      published.push(...committed);
+      return "published";
+    },
+    fence: async () => "published",
   };
 }
 

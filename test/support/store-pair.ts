@@ -132,7 +132,12 @@ export function createSqlSide(given: Given, rules: StoreRules, sql: Sql): StoreS
     sql,
     ids: idsOf(given),
     clock,
-    publisher: { publish: async (committed) => void published.push(...committed) },
+    publisher: {
+      async publish(committed) {
+        published.push(...committed);
+        return "published";
+      },
+    },
     groupMembersMax: rules.groupMembersMax,
     routeByConversationAbove: rules.routeByConversationAbove,
   });

@@ -4,6 +4,7 @@ import { lowestIdAt, timeOfId } from "../../runtime/ids.js";
 import { createMetrics } from "../../runtime/metrics.js";
 import { recentMax } from "../../services/message/log-store.js";
 import type { Committed } from "../../services/push/committed.js";
+import type { PublishOutcome } from "../../services/push/publish.js";
 import { createSweeper } from "../../services/push/sweeper.js";
 import { createManualClock } from "../support/clock.js";
 
@@ -35,6 +36,7 @@ function world(onPublish: () => void = () => {}) {
   /** How far back each reading looked, in milliseconds. */
   const lookedBackMs: number[] = [];
   const chunks: (readonly Committed[])[] = [];
+  const outcomes: PublishOutcome[] = [];
   let failures = 0;
   const sweeper = createSweeper({
     logs: {
@@ -49,6 +51,7 @@ function world(onPublish: () => void = () => {}) {
       async publish(entries) {
         chunks.push(entries);
         onPublish();
+        return outcomes.shift() ?? "published";
       },
     },
     clock,
@@ -60,6 +63,8 @@ function world(onPublish: () => void = () => {}) {
     stored,
     lookedBackMs,
     chunks,
+    /** What becomes of the next chunks. */
+    outcomes,
     sweep: (signal = never) => sweeper.sweep(signal),
     failNext: (count: number) => {
       failures = count;
@@ -89,7 +94,7 @@ describe("the sweeper", () => {
     assert.deepEqual(lookedBackMs, [60_000, 20_000, 35_000]);
   });
 
-  it("looks further back after a failure, but never more than a minute", async () => {
+  it("looks further back after a failure, but never more than five minutes", async () => {
     const { clock, lookedBackMs, sweep, failNext } = world();
     await sweep();
     clock.advance(10_000);
@@ -99,7 +104,34 @@ describe("the sweeper", () => {
     await sweep();
     clock.advance(600_000);
     await sweep();
-    assert.deepEqual(lookedBackMs, [60_000, 30_000, 60_000]);
+    assert.deepEqual(lookedBackMs, [60_000, 30_000, 300_000]);
+  });
+
+  it("looks as far back as the one before if that could not publish all", async () => {
+    const { clock, stored, outcomes, lookedBackMs, metrics, sweep } = world();
+    await sweep();
+    clock.advance(10_000);
+    for (let id = 1n; id <= 400n; id++) stored.push(entryAt(clock.nowMs(), id));
+    outcomes.push("failed", "published");
+    await assert.rejects(sweep(), /200 entries could not be published again/);
+    assert.equal((await metrics.sweptEntries.get()).values[0]?.value, 200);
+    assert.equal((await metrics.sweeps.get()).values[0]?.value, 1);
+    clock.advance(10_000);
+    await sweep();
+    clock.advance(10_000);
+    await sweep();
+    assert.deepEqual(lookedBackMs, [60_000, 20_000, 30_000, 20_000]);
+  });
+
+  it("ends with what could not be published in time", async () => {
+    const { clock, stored, outcomes, chunks, lookedBackMs, sweep } = world();
+    for (let id = 1n; id <= 400n; id++) stored.push(entryAt(clock.nowMs(), id));
+    outcomes.push("late");
+    await assert.rejects(sweep(), /takes more than 5000 ms/);
+    assert.equal(chunks.length, 1);
+    clock.advance(10_000);
+    await sweep();
+    assert.deepEqual(lookedBackMs, [60_000, 70_000], "the first one, too, is made up for");
   });
 
   it("misses nothing though the wall clock steps back", async () => {
