@@ -99,9 +99,10 @@ export function createListeners(options: ListenersOptions): Listeners {
     await Promise.all([unwanted, ...waiting.map(({ one, rosterSeq }) => listen(one, conversationId, rosterSeq))]);
   }
 
-  async function renew(conversationId: bigint, { listeners }: Audience) {
+  /** Who waits for a change of members is told as well: it may be among what has gone elsewhere. */
+  async function renew(conversationId: bigint, { listeners, waiting }: Audience) {
     if ((await routes.want(gateway, conversationId, leaseMs)) === "renewed") return;
-    for (const { session } of listeners) observer.missed(session);
+    for (const { session } of [...listeners, ...waiting]) observer.missed(session);
   }
 
   return {

@@ -132,6 +132,16 @@ describe("listeners", () => {
     assert.deepEqual(observed, [], "once");
   });
 
+  it("have missed something also while they wait for a change of members, which may be what was lost", async () => {
+    const { forget, listeners, observed } = world();
+    await listeners.listen(attachment(7n), 9n, 1n);
+    await listeners.listen(attachment(8n), 9n, 3n);
+    observed.length = 0;
+    forget(9n);
+    await listeners.renewLeases();
+    assert.deepEqual(observed, ["7 missed something", "8 missed something"]);
+  });
+
   it("stop all at once when the conversation is dismissed, those who wait as well", async () => {
     const { listeners, observed, of, told } = world();
     const [ann, bob, cid] = [attachment(7n), attachment(8n), attachment(9n)];
