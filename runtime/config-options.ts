@@ -148,6 +148,12 @@ export const configOptions = {
     "Most bytes that wait for a device which reads too slowly.",
   ),
   lanes: option(integer(1, 64), 2, "Batches of messages that may be on the way to the database at a time."),
+  serviceThreads: option(
+    either(choice("auto"), integer(0, 64)),
+    "auto",
+    "Threads that store and read messages beside the one of the sockets; auto is one less than the cores, at most 4. " +
+      "The embedded database needs 0.",
+  ),
   laneQueueMaxBytes: amount("bytes", [65_536, 1_024 * mib], 4 * mib, "Most bytes that wait in a lane."),
 
   registrationsPerMinute: option(integer(1, 1_000_000), 20, "Most accounts that one address may create in a minute."),
@@ -191,6 +197,10 @@ export function findContradictions(config: Config): string[] {
     ],
     [config.externalIssuer !== "" && config.externalIssuer === config.issuer, "externalIssuer must differ from issuer"],
     [config.accessTokenMinutes * 60_000 >= config.refreshTokenDays * day, "refresh tokens must outlive access tokens"],
+    [
+      config.databaseUrl === "" && typeof config.serviceThreads === "number" && config.serviceThreads > 0,
+      "serviceThreads needs a PostgreSQL server (databaseUrl): the embedded database does one thing at a time",
+    ],
     [config.port !== 0 && config.port === config.metricsPort, "port and metricsPort must differ"],
   ];
   return rules.filter(([broken]) => broken).map(([, problem]) => problem);

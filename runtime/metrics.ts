@@ -1,5 +1,5 @@
 import { monitorEventLoopDelay } from "node:perf_hooks";
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import { AggregatorRegistry, Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 
 /** From a tenth of a millisecond to ten seconds. */
 const secondsBuckets = [0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10];
@@ -88,8 +88,20 @@ export function createMetrics() {
     timers: reading("timers", "Timers that are set"),
     pushesDropped: counter("pushes_dropped_total", "WebSocket messages dropped because a device reads too slowly"),
 
+    placedCalls: counter("placed_calls_total", "Calls about messages, by where they were done: here, or by a thread", [
+      "place",
+    ]),
     rpcSeconds: histogram("rpc_seconds", "Duration of RPCs, by method and code", secondsBuckets, ["method", "code"]),
   };
+}
+
+/**
+ * The metrics as Prometheus reads them.
+ * @param others what other threads of this process have counted, each a registry as JSON; it is added up.
+ */
+export async function renderMetrics({ registry }: Metrics, others: readonly object[][] = []): Promise<string> {
+  if (others.length === 0) return registry.metrics();
+  return AggregatorRegistry.aggregate([await registry.getMetricsAsJSON(), ...others]).metrics();
 }
 
 /**

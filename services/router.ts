@@ -19,12 +19,24 @@ export type Services = Readonly<{
   interceptors: Interceptor[];
 }>;
 
+/** Bounds that every call keeps to. */
+const callOptions = { binaryOptions, jsonOptions };
+
 /** Registers all services. For the in-process transport and for an HTTP port alike. */
 export function registerServices(router: ConnectRouter, services: Services): void {
-  const options = { interceptors: services.interceptors, binaryOptions, jsonOptions };
+  const options = { interceptors: services.interceptors, ...callOptions };
   router
     .service(AccountService, services.account, options)
     .service(ConversationService, services.conversation, options)
     .service(GroupService, services.group, options)
     .service(MessageService, services.message, options);
+}
+
+/** Registers what works on messages, for a thread that does nothing else. */
+export function registerMessages(
+  router: ConnectRouter,
+  message: ServiceImpl<typeof MessageService>,
+  interceptors: Interceptor[],
+): void {
+  router.service(MessageService, message, { interceptors, ...callOptions });
 }

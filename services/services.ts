@@ -82,8 +82,13 @@ export function createServices(
     }),
     group: createGroupService({ ...parts, ...settings, sql }),
     message: createMessageService({ ...parts, sql, rateLimits: parts.fabric.limits, limits: settings.limits }),
-    interceptors: [measure(parts.metrics, clock), translateErrors(parts.log), authenticate(verifier), checkLimits],
+    interceptors: [...commonInterceptors(parts), authenticate(verifier), checkLimits],
   };
+}
+
+/** What every call passes, also one from inside: the outermost first. */
+export function commonInterceptors({ metrics, clock, log }: Pick<ServiceParts, "metrics" | "clock" | "log">) {
+  return [measure(metrics, clock), translateErrors(log)];
 }
 
 function credentialsOf({ store, fabric, clock, settings }: ServiceParts) {

@@ -1,6 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import { type LogEntry, LogEntrySchema } from "../../gen/ts/tidewire/v1/delivery_pb.js";
-import type { GatewayId, Routes } from "../../runtime/fabric/fabric.js";
+import type { GatewayId } from "../../runtime/fabric/fabric.js";
+import type { ServicesFabric } from "../../runtime/fabric/port-fabric.js";
 import type { LogStore } from "../message/log-store.js";
 import { byConversation, type Committed } from "./committed.js";
 import { toLogEntry } from "./log-entry.js";
@@ -20,7 +21,11 @@ type Readers = Readonly<{
  * serve users who join or leave with it. Each entry is encoded once.
  */
 export async function addressEntries(
-  { routes, rosters, logs }: { routes: Routes; rosters: Rosters; logs: Pick<LogStore, "readRosterSeqAt"> },
+  {
+    routes,
+    rosters,
+    logs,
+  }: { routes: ServicesFabric["routes"]; rosters: Rosters; logs: Pick<LogStore, "readRosterSeqAt"> },
   committed: readonly Committed[],
 ): Promise<Map<GatewayId, LogEntry[]>> {
   const members = await membersByUser(rosters, committed);
@@ -48,7 +53,7 @@ async function membersByUser(rosters: Rosters, committed: readonly Committed[]):
 }
 
 async function findReaders(
-  routes: Routes,
+  routes: ServicesFabric["routes"],
   committed: readonly Committed[],
   members: ReadonlyMap<Committed, bigint[]>,
 ): Promise<Readers> {

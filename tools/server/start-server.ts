@@ -1,25 +1,20 @@
 import { randomUUID } from "node:crypto";
 import { create } from "@bufbuild/protobuf";
-import { createRouterTransport, type Transport } from "@connectrpc/connect";
 import { startGateway } from "../../gateway/gateway.js";
 import { LimitsSchema } from "../../gen/ts/tidewire/v1/frame_pb.js";
 import { type Clock, systemClock } from "../../runtime/clock.js";
 import { type Config, limitsOf } from "../../runtime/config.js";
-import type { Fabric } from "../../runtime/fabric/fabric.js";
 import { createMemoryFabric } from "../../runtime/fabric/memory.js";
-import { createIdGenerator } from "../../runtime/ids.js";
 import type { Logger } from "../../runtime/log.js";
 import type { Metrics } from "../../runtime/metrics.js";
 import type { Shutdown } from "../../runtime/shutdown.js";
 import { loadSigningKey } from "../../services/account/signing-key.js";
-import type { LogStore } from "../../services/message/log-store.js";
 import { createLogStore } from "../../services/message/sql-log-store.js";
-import { createPublisher, type Publisher } from "../../services/push/publish.js";
-import { registerServices } from "../../services/router.js";
-import { createServices } from "../../services/services.js";
+import { createPublisher } from "../../services/push/publish.js";
 import { openStore, type Store } from "../../services/store/store.js";
 import { summarizeMessages } from "../../services/store/summarize.js";
 import { startUpkeep } from "../../services/upkeep/upkeep.js";
+import { connectServices } from "./connect-services.js";
 import { openDataDirectory } from "./data-directory.js";
 import { startMetricsServer } from "./metrics-server.js";
 
@@ -65,7 +60,10 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Ser
   const fabric = own("fabric", createMemoryFabric({ clock }));
   const logs = createLogStore(store.sql);
   const publisher = createPublisher({ fabric, logs, clock, log, metrics });
-  const services = connectServices(config, { store, logs, publisher, fabric, signingKey, log, metrics, clock });
+  const services = own(
+    "services",
+    await connectServices(config, { store, logs, publisher, fabric, signingKey, log, metrics, clock }),
+  );
   // Stopped after the gateway, which raises the last delivered marks as its connections go.
   own(
     "upkeep",
@@ -82,11 +80,20 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Ser
   );
   const gateway = own(
     "gateway",
-    await startGateway(toGatewayOptions(config), { services, fabric, clock, log, metrics, unreadyBecause }),
+    await startGateway(toGatewayOptions(config), {
+      services: services.transport,
+      fabric,
+      clock,
+      log,
+      metrics,
+      unreadyBecause,
+    }),
   );
   shutdown.add({ name: "connections", deadlineMs: config.drainTimeoutMs, run: (signal) => gateway.drain(signal) });
   const metricsServer =
-    config.metricsPort === "off" ? undefined : own("metrics", await startMetricsServer(config.metricsPort, metrics));
+    config.metricsPort === "off"
+      ? undefined
+      : own("metrics", await startMetricsServer(config.metricsPort, metrics, services.collectMetrics));
 
   async function unreadyBecause(): Promise<string[]> {
     try {
@@ -104,47 +111,6 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Ser
     lost: store.lost,
     connections: () => gateway.connections,
     sizes: () => ({ ...gateway.sizes(), fabric: fabric.size }),
-  };
-}
-
-type ServiceDeps = Omit<ServerDeps, "shutdown"> & {
-  store: Store;
-  logs: LogStore;
-  publisher: Publisher;
-  fabric: Fabric;
-  signingKey: Awaited<ReturnType<typeof loadSigningKey>>;
-  clock: Clock;
-};
-
-/** The services, behind a transport that stays in this process. */
-function connectServices(config: Config, deps: ServiceDeps): Transport {
-  const { store, clock } = deps;
-  const ids = createIdGenerator({
-    nodeId: store.nodeLease.nodeId,
-    clock,
-    deadlineMonotonicMs: store.nodeLease.deadlineMonotonicMs,
-  });
-  const services = createServices({ ...deps, ids, settings: toServiceSettings(config) });
-  return createRouterTransport((router) => registerServices(router, services), {
-    transport: { useBinaryFormat: true } as object,
-  });
-}
-
-function toServiceSettings(config: Config) {
-  const { issuer, devicesPerUserMax, groupMembersMax, routeByConversationAbove, externalIssuer } = config;
-  return {
-    issuer,
-    devicesPerUserMax,
-    groupMembersMax,
-    routeByConversationAbove,
-    accessTokenLifetimeMs: config.accessTokenMinutes * 60_000,
-    refreshTokenLifetimeMs: config.refreshTokenDays * 86_400_000,
-    registrationsPerMinute: config.registrationsPerMinute,
-    limits: limitsOf(config),
-    externalIssuer:
-      externalIssuer === ""
-        ? undefined
-        : { issuer: externalIssuer, jwksUrl: config.externalJwksUrl, audience: config.externalAudience },
   };
 }
 
