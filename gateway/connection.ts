@@ -6,7 +6,7 @@ import { TidewireError, unreachable } from "../runtime/error.js";
 import type { GatewayContext } from "./context.js";
 import { newFlow } from "./downlink/flow.js";
 import { parseDeviceEvent } from "./frames/device-event.js";
-import { concat, encodeFrame, splitFrames } from "./frames/frames.js";
+import { concat, encodeFrame, encodeSyncPage, splitFrames } from "./frames/frames.js";
 import type { LocalSession } from "./hub/local-session.js";
 import { createReadMarks } from "./marks/read-marks.js";
 import type { Socket, SocketHandler } from "./server/server.js";
@@ -14,6 +14,7 @@ import { deadlineMs } from "./session/deadline.js";
 import type {
   AckedCursors,
   Identity,
+  Reply,
   Session,
   SessionEffect,
   SessionEvent,
@@ -63,10 +64,11 @@ export function createConnection(socket: Socket, context: GatewayContext): Conne
       case "renew":
         return void renewSession(context, effect.token).then(dispatch);
       case "send":
-        metrics.framesSent.inc({ kind: effect.frame.case });
-        if (effect.frame.case === "upNack")
-          metrics.nacks.inc({ reason: NackReason[effect.frame.value.reason ?? NackReason.UNSPECIFIED] });
+        countSent(metrics, effect.frame);
         return void outgoing.push(encodeFrame(effect.frame));
+      case "send-page":
+        metrics.framesSent.inc({ kind: "syncPage" });
+        return void outgoing.push(encodeSyncPage(effect.requestId, effect.page));
       case "charge":
         return context.rates.set(identity().userId, effect.rate);
       case "submit":
@@ -191,6 +193,11 @@ function createLocal(
     gaveUp: () => dispatch({ kind: "lane-gave-up" }),
   };
   return local;
+}
+
+function countSent(metrics: GatewayContext["metrics"], frame: Reply) {
+  metrics.framesSent.inc({ kind: frame.case });
+  if (frame.case === "upNack") metrics.nacks.inc({ reason: NackReason[frame.value.reason ?? NackReason.UNSPECIFIED] });
 }
 
 function violation(code: ErrorCode, detail: string): SessionEvent {

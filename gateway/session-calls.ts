@@ -3,6 +3,7 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import { ErrorCode, ErrorDetailSchema } from "../gen/ts/tidewire/v1/error_pb.js";
 import { errorMeanings } from "../gen/ts/tidewire/v1/errors.js";
 import { HeadsPageSchema, type Login, type Sync, SyncPageSchema } from "../gen/ts/tidewire/v1/frame_pb.js";
+import { encode } from "../runtime/binary.js";
 import { unreachable } from "../runtime/error.js";
 import type { GatewayContext } from "./context.js";
 import type { LocalSession } from "./hub/local-session.js";
@@ -79,10 +80,11 @@ async function readSync(context: GatewayContext, identity: Identity, sync: Sync)
   try {
     const { userId } = identity;
     const { page } = await context.messages.sync({ userId, conversationId, afterSeq, limit }, context.call());
-    return { kind: "sync-page", page: { ...(page ?? create(SyncPageSchema)), requestId, conversationId } };
+    return { kind: "sync-page", requestId, page };
   } catch (error) {
     const { code } = toProblem(error);
-    return { kind: "sync-page", page: create(SyncPageSchema, { requestId, conversationId, error: code }) };
+    const page = encode(SyncPageSchema, create(SyncPageSchema, { conversationId, error: code }));
+    return { kind: "sync-page", requestId, page };
   }
 }
 

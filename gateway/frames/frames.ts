@@ -1,6 +1,6 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { ErrorCode } from "../../gen/ts/tidewire/v1/error_pb.js";
-import { type ServerFrame, ServerFrameSchema, UpMsgSchema } from "../../gen/ts/tidewire/v1/frame_pb.js";
+import { type ServerFrame, ServerFrameSchema, SyncPageSchema, UpMsgSchema } from "../../gen/ts/tidewire/v1/frame_pb.js";
 import { decode, encode } from "../../runtime/binary.js";
 import { TidewireError } from "../../runtime/error.js";
 
@@ -75,12 +75,25 @@ export function peekClientId(upMsg: Uint8Array): bigint {
 export function encodeFrame(frame: MessageInitShape<typeof ServerFrameSchema>["frame"] & object): Uint8Array {
   const body = encode(ServerFrameSchema, create(ServerFrameSchema, { frame }) as ServerFrame);
   const prefixed = new Uint8Array(varintLength(body.length) + body.length);
-  let offset = 0;
-  let rest = body.length;
-  for (; rest > 0x7f; rest >>>= 7) prefixed[offset++] = (rest & 0x7f) | 0x80;
-  prefixed[offset++] = rest;
-  prefixed.set(body, offset);
+  prefixed.set(body, writeVarint32(prefixed, 0, body.length));
   return prefixed;
+}
+
+/**
+ * As `encodeFrame`, for a SyncPage that is encoded but for its request_id: that goes before it, as the first of its fields.
+ * @param page an encoded SyncPage without a request_id.
+ */
+export function encodeSyncPage(requestId: bigint, page: Uint8Array): Uint8Array {
+  const head = encode(SyncPageSchema, create(SyncPageSchema, { requestId }));
+  const pageLength = head.length + page.length;
+  const bodyLength = 1 + varintLength(pageLength) + pageLength;
+  const frame = new Uint8Array(varintLength(bodyLength) + bodyLength);
+  let offset = writeVarint32(frame, 0, bodyLength);
+  frame[offset++] = SYNC_PAGE_TAG;
+  offset = writeVarint32(frame, offset, pageLength);
+  frame.set(head, offset);
+  frame.set(page, offset + head.length);
+  return frame;
 }
 
 /** Joins frames, or chunks of a body, into one array. */
@@ -95,6 +108,8 @@ export function concat(chunks: readonly Uint8Array[]): Uint8Array {
 }
 
 const LENGTH_DELIMITED = 2;
+/** Of ServerFrame's field sync_page. */
+const SYNC_PAGE_TAG = (6 << 3) | LENGTH_DELIMITED;
 /** The tags of UpMsg: field number and wire type. */
 const CLIENT_ID_TAG = 0x08;
 const CONVERSATION_ID_TAG = 0x11;
@@ -105,6 +120,15 @@ function varintLength(value: number): number {
   let length = 1;
   for (let rest = value >>> 7; rest > 0; rest >>>= 7) length++;
   return length;
+}
+
+/** Returns where it ends. */
+function writeVarint32(bytes: Uint8Array, start: number, value: number): number {
+  let offset = start;
+  let rest = value;
+  for (; rest > 0x7f; rest >>>= 7) bytes[offset++] = (rest & 0x7f) | 0x80;
+  bytes[offset++] = rest;
+  return offset;
 }
 
 function readVarint32(bytes: Uint8Array, at: { offset: number }): number {

@@ -1,5 +1,5 @@
 import { ErrorCode } from "../../gen/ts/tidewire/v1/error_pb.js";
-import type { Heads, HeadsPage, Limits, Sync, SyncPage } from "../../gen/ts/tidewire/v1/frame_pb.js";
+import type { Heads, HeadsPage, Limits, Sync } from "../../gen/ts/tidewire/v1/frame_pb.js";
 import { unreachable } from "../../runtime/error.js";
 import { take } from "../../runtime/gcra.js";
 import { send } from "./ending.js";
@@ -33,8 +33,8 @@ export function receiveHeads(session: Ready, { requestId, since, limit }: Heads)
   return [reading, [{ kind: "read-heads", requestId, since, limit }]];
 }
 
-export function answerSync(session: Ready, page: SyncPage): Step {
-  return [{ ...session, readsUnderWay: session.readsUnderWay - 1 }, [send({ case: "syncPage", value: page })]];
+export function answerSync(session: Ready, requestId: bigint, page: Uint8Array): Step {
+  return [{ ...session, readsUnderWay: session.readsUnderWay - 1 }, [{ kind: "send-page", requestId, page }]];
 }
 
 /** Answers a heads request, and plans a look after the device's first complete answer. */

@@ -44,7 +44,7 @@ export function stepReady(session: Ready, event: SessionEvent, now: Now, rules: 
     case "lane-gave-up":
       return closeForUnknownOutcome();
     case "sync-page":
-      return answerSync(session, event.page);
+      return answerSync(session, event.requestId, event.page);
     case "heads-page":
       return answerHeads(session, event.page, now);
     case "pointers":

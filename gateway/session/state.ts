@@ -11,7 +11,6 @@ import type {
   ServerFrame,
   ServerFrameSchema,
   Sync,
-  SyncPage,
 } from "../../gen/ts/tidewire/v1/frame_pb.js";
 import type { Outcome } from "../../gen/ts/tidewire/v1/message_pb.js";
 import type { GcraState } from "../../runtime/gcra.js";
@@ -121,7 +120,8 @@ export type AnswerEvent =
   | { kind: "outcomes"; outcomes: readonly SettledSubmission[] }
   /** The lane could not learn the outcome of what was in flight and has dropped it. */
   | { kind: "lane-gave-up" }
-  | { kind: "sync-page"; page: SyncPage }
+  /** @property page an encoded SyncPage without a request_id */
+  | { kind: "sync-page"; requestId: bigint; page: Uint8Array }
   | { kind: "heads-page"; page: HeadsPage }
   /** Heads of conversations in which the device was behind. */
   | { kind: "pointers"; page: HeadsPage };
@@ -161,6 +161,8 @@ export type SessionEffect =
   | { kind: "attach"; identity: Identity }
   | { kind: "renew"; token: string }
   | { kind: "send"; frame: Reply }
+  /** A page that is encoded already. */
+  | { kind: "send-page"; requestId: bigint; page: Uint8Array }
   | { kind: "charge"; rate: GcraState }
   | { kind: "submit"; clientId: bigint; upMsg: Uint8Array }
   | { kind: "acknowledge"; cursors: AckedCursors }

@@ -1,9 +1,10 @@
 import { create } from "@bufbuild/protobuf";
 import type { ServiceImpl } from "@connectrpc/connect";
 import { ErrorCode } from "../../gen/ts/tidewire/v1/error_pb.js";
-import { StoredSchema } from "../../gen/ts/tidewire/v1/frame_pb.js";
+import { StoredSchema, SyncPageSchema } from "../../gen/ts/tidewire/v1/frame_pb.js";
 import type { LimitValues } from "../../gen/ts/tidewire/v1/limits.js";
 import type { MessageService } from "../../gen/ts/tidewire/v1/message_pb.js";
+import { encode } from "../../runtime/binary.js";
 import type { Clock } from "../../runtime/clock.js";
 import { TidewireError } from "../../runtime/error.js";
 import type { RateLimits } from "../../runtime/fabric/fabric.js";
@@ -50,7 +51,7 @@ export function createMessageService(dependencies: MessageDependencies): Service
       return { stored: create(StoredSchema, { conversationId, seq, messageId, sentAtMs }) };
     },
     submitBatch: async (request) => ({ outcomes: await submitBatch(submitting, request) }),
-    sync: async (request) => ({ page: await translated(sync(logs, limits, request)) }),
+    sync: async (request) => ({ page: encode(SyncPageSchema, await translated(sync(logs, limits, request))) }),
     heads: async (request) => ({ page: await translated(heads(logs, limits, request)) }),
     headsOf: async (request) => ({ page: await translated(headsOf(logs, request)) }),
     entries: async (request) => ({ entries: await translated(readEntries(logs, request)) }),

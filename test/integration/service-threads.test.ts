@@ -3,7 +3,7 @@ import { after, before, describe, it } from "node:test";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { DeliverySchema } from "../../gen/ts/tidewire/v1/delivery_pb.js";
-import { UpMsgSchema } from "../../gen/ts/tidewire/v1/frame_pb.js";
+import { SyncPageSchema, UpMsgSchema } from "../../gen/ts/tidewire/v1/frame_pb.js";
 import { defaultLimits } from "../../gen/ts/tidewire/v1/limits.js";
 import { MessageService, type Outcome } from "../../gen/ts/tidewire/v1/message_pb.js";
 import { systemClock } from "../../runtime/clock.js";
@@ -93,12 +93,13 @@ describe("threads of the services", () => {
     await using here = await world();
     const { device, group, messages, submit } = here;
     await submit(["one", "two", "three"]);
-    const { page } = await messages.sync({ userId: device.userId, conversationId: group, afterSeq: 1n, limit: 1 });
+    const answer = await messages.sync({ userId: device.userId, conversationId: group, afterSeq: 1n, limit: 1 });
+    const page = fromBinary(SyncPageSchema, answer.page);
     assert.deepEqual(
-      page?.messages.map(({ seq }) => seq),
+      page.messages.map(({ seq }) => seq),
       [2n],
     );
-    assert.deepEqual([page?.headSeq, page?.hasMore], [3n, true]);
+    assert.deepEqual([page.headSeq, page.hasMore], [3n, true]);
     const heads = await messages.heads({ userId: device.userId, since: 0n, limit: 10 });
     assert.deepEqual(
       heads.page?.heads.map(({ headSeq }) => headSeq),

@@ -22,6 +22,7 @@ import {
   LimitsSchema,
   type ServerFrame,
   ServerFrameSchema,
+  SyncPageSchema,
 } from "../../gen/ts/tidewire/v1/frame_pb.js";
 import { defaultLimits } from "../../gen/ts/tidewire/v1/limits.js";
 import { HeadsOfResponseSchema, HeadsResponseSchema, SyncResponseSchema } from "../../gen/ts/tidewire/v1/message_pb.js";
@@ -167,7 +168,8 @@ function createConversations(): GatewayContext["conversations"] {
 function createMessages(): GatewayContext["messages"] {
   const messages: Partial<GatewayContext["messages"]> = {
     submitBatch: async ({ submissions = [] }) => storeAll(submissions.map(({ clientId = 0n }) => clientId)),
-    sync: async () => create(SyncResponseSchema, { page: { headSeq: 3n } }),
+    sync: async () =>
+      create(SyncResponseSchema, { page: encode(SyncPageSchema, create(SyncPageSchema, { headSeq: 3n })) }),
     heads: async () => create(HeadsResponseSchema, { page: { watermark: 8n } }),
     headsOf: async ({ conversationIds = [] }) =>
       create(HeadsOfResponseSchema, { page: { heads: conversationIds.map((conversationId) => ({ conversationId })) } }),

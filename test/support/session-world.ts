@@ -25,6 +25,7 @@ import {
 } from "../../gen/ts/tidewire/v1/frame_pb.js";
 import { defaultLimits, type LimitValues } from "../../gen/ts/tidewire/v1/limits.js";
 import { OutcomeSchema, type Rejection } from "../../gen/ts/tidewire/v1/message_pb.js";
+import { encode } from "../../runtime/binary.js";
 import { fullBucket, type GcraState } from "../../runtime/gcra.js";
 
 /** One session, its rules and its clocks, which stand still until a test moves them. */
@@ -139,7 +140,11 @@ export function sync(requestId: bigint): SessionEvent {
 }
 
 export function syncPage(requestId: bigint): SessionEvent {
-  return { kind: "sync-page", page: create(SyncPageSchema, { requestId, conversationId: 9n, headSeq: 3n }) };
+  return {
+    kind: "sync-page",
+    requestId,
+    page: encode(SyncPageSchema, create(SyncPageSchema, { conversationId: 9n, headSeq: 3n })),
+  };
 }
 
 export function heads(requestId: bigint, since = 0n): SessionEvent {

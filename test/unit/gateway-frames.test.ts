@@ -3,9 +3,16 @@ import { describe, it } from "node:test";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { BinaryWriter } from "@bufbuild/protobuf/wire";
 import fc from "fast-check";
-import { concat, encodeFrame, peekClientId, peekFrame, splitFrames } from "../../gateway/frames/frames.js";
+import {
+  concat,
+  encodeFrame,
+  encodeSyncPage,
+  peekClientId,
+  peekFrame,
+  splitFrames,
+} from "../../gateway/frames/frames.js";
 import { ErrorCode } from "../../gen/ts/tidewire/v1/error_pb.js";
-import { ServerFrameSchema, UpMsgSchema } from "../../gen/ts/tidewire/v1/frame_pb.js";
+import { ServerFrameSchema, SyncPageSchema, UpMsgSchema } from "../../gen/ts/tidewire/v1/frame_pb.js";
 import { decode } from "../../runtime/binary.js";
 import { TidewireError } from "../../runtime/error.js";
 
@@ -239,5 +246,24 @@ describe("concat", () => {
   it("joins chunks in order", () => {
     assert.deepEqual([...concat([])], []);
     assert.deepEqual([...concat([Uint8Array.of(1), new Uint8Array(), Uint8Array.of(2, 3)])], [1, 2, 3]);
+  });
+});
+
+describe("encodeSyncPage", () => {
+  it("makes the very bytes that encoding the whole page would make", () => {
+    const message = fc.record({ seq: fc.bigInt({ min: 1n, max: 2n ** 64n - 1n }), sentAtMs: fc.constant(1n) });
+    const rest = fc.record({
+      conversationId: fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }),
+      messages: fc.array(message, { maxLength: 40 }),
+      headSeq: fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }),
+      hasMore: fc.boolean(),
+    });
+    const requestId = fc.bigInt({ min: 1n, max: 2n ** 64n - 1n });
+    const whole = fc.property(requestId, rest, (id, page) => {
+      const encoded = toBinary(SyncPageSchema, create(SyncPageSchema, page));
+      const frame = encodeFrame({ case: "syncPage", value: { requestId: id, ...page } });
+      assert.deepEqual(encodeSyncPage(id, encoded), frame);
+    });
+    fc.assert(whole);
   });
 });

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { DeliverySchema, type LogEntry } from "../../gen/ts/tidewire/v1/delivery_pb.js";
 import { ErrorCode } from "../../gen/ts/tidewire/v1/error_pb.js";
+import { SyncPageSchema } from "../../gen/ts/tidewire/v1/frame_pb.js";
 import { decode } from "../../runtime/binary.js";
 import { createMemoryFabric } from "../../runtime/fabric/memory.js";
 import { silentLogger } from "../../runtime/log.js";
@@ -93,7 +94,7 @@ describe("the simulator's services", () => {
     );
     const { page } = await done(services.messages.sync({ userId: bob, conversationId: group }));
     assert.deepEqual(
-      page?.messages.map((message) => wordsOf(message.content)),
+      decode(SyncPageSchema, page).messages.map((message) => wordsOf(message.content)),
       ["(event)", "hello"],
     );
     const { entries } = await done(services.messages.entries({ conversationId: group, firstSeq: 1n, lastSeq: 2n }));

@@ -11,6 +11,7 @@ import {
   MarkReadResponseSchema,
 } from "../../../gen/ts/tidewire/v1/conversation_pb.js";
 import { ErrorCode } from "../../../gen/ts/tidewire/v1/error_pb.js";
+import { SyncPageSchema } from "../../../gen/ts/tidewire/v1/frame_pb.js";
 import {
   EntriesResponseSchema,
   HeadsOfResponseSchema,
@@ -18,6 +19,7 @@ import {
   type MessageService,
   SyncResponseSchema,
 } from "../../../gen/ts/tidewire/v1/message_pb.js";
+import { encode } from "../../../runtime/binary.js";
 import type { Clock } from "../../../runtime/clock.js";
 import type { Random } from "../../sim/engine/random.js";
 import type { Findings } from "../engine/findings.js";
@@ -92,7 +94,11 @@ export function createFuzzServices({ random, clock, callTimeoutMs, findings }: F
   };
   const messages: Partial<Client<typeof MessageService>> = {
     submitBatch: (request, options?: CallOptions) => submissions.submit(request, options?.timeoutMs ?? callTimeoutMs),
-    sync: ({ userId }) => moods.answer(() => create(SyncResponseSchema, { page: { headSeq: 3n } }), moodFor(userId)),
+    sync: ({ userId }) =>
+      moods.answer(
+        () => create(SyncResponseSchema, { page: encode(SyncPageSchema, create(SyncPageSchema, { headSeq: 3n })) }),
+        moodFor(userId),
+      ),
     heads: ({ userId }) => moods.answer(() => create(HeadsResponseSchema, headsPage(random)), moodFor(userId)),
     headsOf: ({ userId }) => moods.answer(() => create(HeadsOfResponseSchema, headsPage(random)), moodFor(userId)),
     entries: () => moods.answer(() => create(EntriesResponseSchema)),

@@ -1,8 +1,10 @@
 import type { Client, Interceptor } from "@connectrpc/connect";
 import { AccountService } from "../../../gen/ts/tidewire/v1/account_pb.js";
 import { ConversationService } from "../../../gen/ts/tidewire/v1/conversation_pb.js";
+import { SyncPageSchema } from "../../../gen/ts/tidewire/v1/frame_pb.js";
 import type { LimitValues } from "../../../gen/ts/tidewire/v1/limits.js";
 import { MessageService } from "../../../gen/ts/tidewire/v1/message_pb.js";
+import { encode } from "../../../runtime/binary.js";
 import type { Clock } from "../../../runtime/clock.js";
 import type { Fabric } from "../../../runtime/fabric/fabric.js";
 import { createIdGenerator, type IdGenerator } from "../../../runtime/ids.js";
@@ -80,7 +82,9 @@ function createMessages(parts: Parts): Client<typeof MessageService> {
     submitBatch: callOf(method.submitBatch, interceptors, async (request) => ({
       outcomes: await submitBatch(submitting, request),
     })),
-    sync: callOf(method.sync, interceptors, async (request) => ({ page: await sync(logs, limits, request) })),
+    sync: callOf(method.sync, interceptors, async (request) => ({
+      page: encode(SyncPageSchema, await sync(logs, limits, request)),
+    })),
     heads: callOf(method.heads, interceptors, async (request) => ({ page: await heads(logs, limits, request) })),
     headsOf: callOf(method.headsOf, interceptors, async (request) => ({ page: await headsOf(logs, request) })),
     entries: callOf(method.entries, interceptors, async (request) => ({ entries: await readEntries(logs, request) })),

@@ -214,7 +214,6 @@ export const fieldLimits: Readonly<Record<string, readonly FieldLimit[]>> = {
     { name: "submissions", key: "submissions", maxItems: 1_000, message: "tidewire.v1.Submission" },
   ],
   "tidewire.v1.Submission": [{ name: "up_msg", key: "upMsg", maxBytes: 65_536 }],
-  "tidewire.v1.SyncResponse": [{ name: "page", key: "page", message: "tidewire.v1.SyncPage" }],
   "tidewire.v1.HeadsResponse": [{ name: "page", key: "page", message: "tidewire.v1.HeadsPage" }],
   "tidewire.v1.HeadsOfRequest": [{ name: "conversation_ids", key: "conversationIds", maxItems: 100 }],
   "tidewire.v1.HeadsOfResponse": [{ name: "page", key: "page", message: "tidewire.v1.HeadsPage" }],
