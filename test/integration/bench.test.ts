@@ -34,6 +34,11 @@ describe("the benchmark of a group", () => {
       assert.ok(result.rounds.every(({ total_ms, raw_ms }) => total_ms > 0 && raw_ms > 0));
       assert.ok(result.rounds.every(({ acks }) => acks >= 8));
       assert.ok(result.baseline.bytes > 8 * 100);
+      const counted = result.histograms.map(({ name, bars }) => [
+        name,
+        bars.reduce((sum, { count }) => sum + count, 0),
+      ]);
+      assert.deepEqual(Object.fromEntries(counted), { deliver: 64, ack: 8 });
       assert.deepEqual(result.verified, {
         sent: 16,
         acked: 16,
@@ -71,9 +76,14 @@ describe("the benchmark of a group at a steady pace", () => {
   it("begins a round each second, and verifies all", async () => {
     const outcome = await runPaced(read(pacedFlags, "--members 8 --rounds 3 --warmup 1"), depsOf("postgresql"));
     assert.ok(outcome.kind === "measured", JSON.stringify(outcome));
-    const { rounds, elapsed_ms, deliver, verified } = outcome.result;
+    const { rounds, elapsed_ms, deliver, histograms, series, verified } = outcome.result;
     assert.equal(rounds.length, 3);
     assert.ok(elapsed_ms >= 2_000, `${elapsed_ms} ms`);
+    assert.equal(
+      histograms[0]?.bars.reduce((sum, { count }) => sum + count, 0),
+      192,
+    );
+    assert.ok(series.every(({ points }) => points.length >= 2));
     assert.ok(deliver.p50 > 0 && deliver.p50 <= deliver.p99 && deliver.p99 <= deliver.max);
     assert.deepEqual([verified.sent, verified.delivered, verified.durable_rows], [32, 256, 32]);
   });
@@ -96,7 +106,7 @@ describe("the benchmark of slow readers", () => {
     const flags = "--members 6 --slow 2 --rounds 1 --seconds 2 --rate 40";
     const outcome = await runSlowReader(read(slowReaderFlags, flags), depsOf("postgresql"));
     assert.ok(outcome.kind === "measured", JSON.stringify(outcome));
-    const { rounds, verified, histogram } = outcome.result;
+    const { rounds, verified, histograms, series } = outcome.result;
     const [round] = rounds;
     assert.ok(round);
     assert.deepEqual(
@@ -107,10 +117,11 @@ describe("the benchmark of slow readers", () => {
     assert.equal(stopped, 80, "who does not read gets nothing");
     assert.ok(trickling !== undefined && trickling < 80, `who trickles lacks ${trickling}`);
     assert.deepEqual([round.without.deliveries, round.with.deliveries], [320, 320]);
-    assert.equal(
-      histogram.reduce((sum, bar) => sum + bar.with, 0),
-      320,
+    assert.deepEqual(
+      histograms.map(({ bars }) => bars.reduce((sum, { count }) => sum + count, 0)),
+      [320, 320],
     );
+    assert.ok(series.every(({ unit, points }) => unit === "bytes" && points.length >= 4));
     assert.deepEqual([verified.sent, verified.delivered, verified.durable_rows], [240, 1_440, 240]);
   });
 });

@@ -89,6 +89,7 @@ describe("the report of a benchmark", () => {
       database: "PostgreSQL 15",
     },
     ...summarize([round(100, 20)], messages),
+    histograms: [],
     verified: { sent: 9, acked: 9, delivered: 27, lost: 0, duplicated: 0, reordered: 0, durable_rows: 9 },
   };
 

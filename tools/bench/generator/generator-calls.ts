@@ -22,6 +22,7 @@ export type RoundReport = Readonly<{
   observations: readonly Weighted[];
   /** The same for each sender, until it knew its message to be stored. */
   ack: Quantiles;
+  ackObservations: readonly Weighted[];
   busyness: Busyness;
   /** Acks that left while the round was measured. */
   acks: number;

@@ -123,6 +123,7 @@ function report(online: readonly Online[], work: Expected, startMs: number): Omi
     deliver: quantiles(since(deliveries.length > 0 ? deliveries : none)),
     observations: since(deliveries),
     ack: quantiles(since(acks.length > 0 ? acks : none)),
+    ackObservations: since(acks),
     verdict,
     messages: online[0]?.member.pushMessages() ?? [],
     window: { fromUs: toMachineUs(startMs), toUs: toMachineUs(lastMs) },

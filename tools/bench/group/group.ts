@@ -1,6 +1,8 @@
 import { type RawServerCalls, rawServerModule } from "../baseline/raw-server-calls.js";
+import { toDistribution } from "../figures/bars.js";
 import { type GeneratorCalls, generatorModule, type RoundReport } from "../generator/generator-calls.js";
 import { type Logged, textBytes } from "../generator/workload.js";
+import type { Distribution } from "../result.js";
 import type { Outcome, ScenarioDeps } from "../scenario.js";
 import { describeVersions } from "../stage/machine.js";
 import { forkHelper } from "../stage/processes.js";
@@ -40,11 +42,27 @@ export async function runGroup(options: GroupOptions, deps: ScenarioDeps): Promi
       counted.map(({ result }) => result),
       counted.at(-1)?.report.messages ?? [],
     ),
+    histograms: toHistograms(counted.map(({ report }) => report)),
     verified,
   };
   const { profileDirectory: directory } = options;
   if (directory === undefined) return { kind: "measured", result };
   return { kind: "measured", result, profile: { directory, windows: counted.map(({ report }) => report.window) } };
+}
+
+function toHistograms(reports: readonly RoundReport[]): Distribution[] {
+  return [
+    toDistribution(
+      "deliver",
+      "ms",
+      reports.flatMap(({ observations }) => observations),
+    ),
+    toDistribution(
+      "ack",
+      "ms",
+      reports.flatMap(({ ackObservations }) => ackObservations),
+    ),
+  ];
 }
 
 type PlayedRound = Readonly<{ report: RoundReport; result: RoundResult }>;

@@ -1,4 +1,4 @@
-import type { Verified } from "../result.js";
+import type { Distribution, Verified } from "../result.js";
 import type { Machine, Versions } from "../stage/machine.js";
 
 /**
@@ -17,6 +17,8 @@ export type GroupResult = Readonly<{
   baseline: { name: string; messages: number; bytes: number; median_ms: number; min_ms: number; max_ms: number };
   /** Time of the baseline divided by time of Tidewire: 1 is as fast as raw, 0.5 takes twice as long. */
   ratio: { median: number; min: number; max: number };
+  /** Of the rounds that count: `deliver` and `ack`. */
+  histograms: readonly Distribution[];
   /** Over all rounds, warm-up included. */
   verified: Verified;
 }>;

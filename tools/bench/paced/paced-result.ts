@@ -1,6 +1,6 @@
 import type { Quantiles } from "../figures/statistics.js";
 import type { GroupSettings } from "../group/result.js";
-import type { Verified } from "../result.js";
+import type { Distribution, Series, Verified } from "../result.js";
 import type { Machine, Versions } from "../stage/machine.js";
 
 /** What the group does at a steady pace. As JSON, names tell units, as in BenchResult. */
@@ -16,6 +16,10 @@ export type PacedResult = Readonly<{
   elapsed_ms: number;
   /** How late a round began at most, because the one before it was not done. */
   late_max_ms: number;
+  /** `deliver` in full. */
+  histograms: readonly Distribution[];
+  /** The server's memory. */
+  series: readonly Series[];
   /** Over all rounds, warm-up included. */
   verified: Verified;
 }>;

@@ -1,12 +1,15 @@
 import { sleep, systemClock } from "../../../runtime/clock.js";
+import { toDistribution } from "../figures/bars.js";
 import { createHistogram } from "../figures/histogram.js";
-import { type Quantiles, quantiles } from "../figures/statistics.js";
+import { quantiles, type Weighted } from "../figures/statistics.js";
 import { type GeneratorCalls, generatorModule, type RoundReport } from "../generator/generator-calls.js";
 import { type Logged, textBytes } from "../generator/workload.js";
 import { addUp, type CpuMs, logOf, measureRound } from "../group/rounds.js";
 import { isFlawless, type Verdict } from "../group/verifier.js";
+import type { Series } from "../result.js";
 import type { Outcome, ScenarioDeps } from "../scenario.js";
 import { describeVersions } from "../stage/machine.js";
+import { watchMemory } from "../stage/memory-watch.js";
 import { forkHelper } from "../stage/processes.js";
 import { playOnStage, type Stage } from "../stage/stage.js";
 import type { PacedOptions } from "./options.js";
@@ -25,7 +28,7 @@ const latencyUnitMs = 0.01;
 export async function runPaced(options: PacedOptions, deps: ScenarioDeps): Promise<Outcome<PacedResult>> {
   const stageOptions = { members: options.members, profileDirectory: undefined };
   const played = await playOnStage(stageOptions, deps, (stage) => play(stage, options, deps));
-  const { rounds, deliver, verdicts } = played.result;
+  const { rounds, deliveries, series, verdicts } = played.result;
   const { kind, verified, problems } = addUp(verdicts, played);
   if (kind === "flawed") return { kind, verified, problems };
   const last = rounds.at(-1);
@@ -43,15 +46,23 @@ export async function runPaced(options: PacedOptions, deps: ScenarioDeps): Promi
     machine: deps.machine,
     versions: describeVersions(played.database),
     rounds,
-    deliver,
+    deliver: quantiles(deliveries),
     elapsed_ms: (rounds.length - 1) * everyMs + (last ? last.late_ms + last.total_ms : 0),
     late_max_ms: Math.max(...rounds.map(({ late_ms }) => late_ms)),
+    histograms: [toDistribution("deliver", "ms", deliveries)],
+    series,
     verified,
   };
   return { kind: "measured", result };
 }
 
-type Play = { rounds: readonly PacedRound[]; deliver: Quantiles; verdicts: readonly Verdict[]; log: readonly Logged[] };
+type Play = {
+  rounds: readonly PacedRound[];
+  deliveries: readonly Weighted[];
+  series: readonly Series[];
+  verdicts: readonly Verdict[];
+  log: readonly Logged[];
+};
 
 /** Ends with the first round that is not flawless. */
 async function play(stage: Stage, options: PacedOptions, { progress }: ScenarioDeps): Promise<Play> {
@@ -67,9 +78,10 @@ async function play(stage: Stage, options: PacedOptions, { progress }: ScenarioD
     return measured;
   };
   for (let round = 0; round < options.warmupRounds && verdicts.every(isFlawless); round++) await playRound();
+  using memory = watchMemory("memory of the server", server.pid);
   const paced = await playPaced(options.rounds, { playRound, isSound: () => verdicts.every(isFlawless), progress });
   await generator.call("leave", undefined);
-  return { ...paced, verdicts, log: logOf(verdicts) };
+  return { ...paced, series: memory.series(), verdicts, log: logOf(verdicts) };
 }
 
 type Pace = Readonly<{
@@ -92,11 +104,7 @@ async function playPaced(count: number, { playRound, isSound, progress }: Pace) 
     if (rounds.length % 10 === 0)
       progress(`${rounds.length} of ${count} rounds, the last one ${lateMs.toFixed(0)} ms late`);
   }
-  const observed = latencies.observations();
-  return {
-    rounds,
-    deliver: quantiles(observed.length > 0 ? observed : [{ value: Number.POSITIVE_INFINITY, count: 1 }]),
-  };
+  return { rounds, deliveries: latencies.observations() };
 }
 
 function toPacedRound({ totalMs, deliver, busyness }: RoundReport, cpu: CpuMs, lateMs: number): PacedRound {

@@ -1,6 +1,8 @@
+import { countByDoubling } from "../figures/bars.js";
 import type { Quantiles } from "../figures/statistics.js";
 import { listLimits, toCircumstances, toVerification, toWarnings } from "../report/circumstances.js";
 import { toRange, toTable } from "../report/table.js";
+import type { Distribution } from "../result.js";
 import type { SlowCounts } from "./slow-counts.js";
 import type { SlowDeviceReport } from "./slow-devices-calls.js";
 import type { SlowReaderResult, Stretch } from "./slow-reader-result.js";
@@ -47,17 +49,20 @@ function toTimes({ p50, p99, p999, max }: Quantiles): string[] {
 
 const barMax = 40;
 
-function toHistogram({ histogram }: SlowReaderResult): string[] {
-  const total = (kind: "without" | "with") => histogram.reduce((sum, bar) => sum + bar[kind], 0);
-  const totals = { without: total("without"), with: total("with") };
-  const isFilled = (bar: { without: number; with: number }) => bar.without + bar.with > 0;
-  const filled = histogram.slice(histogram.findIndex(isFilled), histogram.findLastIndex(isFilled) + 1);
-  const rows = filled.map((bar) => {
-    const shares = { without: bar.without / totals.without, with: bar.with / totals.with };
-    const cells = [shares.without, shares.with].map((share) => `${(100 * share).toFixed(2)} %`);
-    return [`≤ ${bar.upto_ms} ms`, ...cells, "█".repeat(Math.round(shares.with * barMax)).padEnd(barMax)];
+function toHistogram({ histograms: [without, slowly] }: SlowReaderResult): string[] {
+  const [sharesWithout, sharesWith] = [without, slowly].map(toShares) as [Map<number, number>, Map<number, number>];
+  const ends = [...new Set([...sharesWithout.keys(), ...sharesWith.keys()])].sort((a, b) => a - b);
+  const rows = ends.map((uptoMs) => {
+    const shares = [sharesWithout.get(uptoMs) ?? 0, sharesWith.get(uptoMs) ?? 0] as const;
+    const cells = shares.map((share) => `${(100 * share).toFixed(2)} %`);
+    return [`≤ ${uptoMs} ms`, ...cells, "█".repeat(Math.round(shares[1] * barMax)).padEnd(barMax)];
   });
   return toTable(["took", "without", "with", "with, as a bar"], rows);
+}
+
+function toShares({ bars }: Distribution): Map<number, number> {
+  const total = bars.reduce((sum, { count }) => sum + count, 0);
+  return new Map([...countByDoubling(bars)].map(([upto, count]) => [upto, count / total]));
 }
 
 /** What became of the slow ones, over all rounds. */

@@ -1,5 +1,6 @@
+import { toDistribution } from "../figures/bars.js";
 import { type Quantiles, quantiles, type Weighted } from "../figures/statistics.js";
-import type { Verified } from "../result.js";
+import type { Distribution, Series, Verified } from "../result.js";
 import type { Machine, Versions } from "../stage/machine.js";
 import type { SlowCounts } from "./slow-counts.js";
 import type { SlowDeviceReport } from "./slow-devices-calls.js";
@@ -15,8 +16,10 @@ export type SlowReaderResult = Readonly<{
   /** Latency of all deliveries to those who read, over all rounds. */
   without: Quantiles;
   with: Quantiles;
-  /** The same, as a histogram: how many deliveries took longer than the limit before, and no longer than this one. */
-  histogram: readonly { upto_ms: number; without: number; with: number }[];
+  /** The same in full, first without, then with. */
+  histograms: readonly [Distribution, Distribution];
+  /** The server's memory. */
+  series: readonly Series[];
   /** The p99 with slow readers divided by that without. */
   ratio: { overall: number; min: number; max: number };
   verified: Verified & {
@@ -51,9 +54,6 @@ export type Stretch = Readonly<{
   slow: readonly SlowDeviceReport[];
 }>;
 
-/** The upper ends of the histogram's bars: from half a millisecond on, each is twice the one before. */
-const histogramMs = Array.from({ length: 22 }, (_, index) => 2 ** (index - 1));
-
 export type Kind = keyof SlowReaderRound;
 export type Deliveries = Readonly<Record<Kind, readonly Weighted[]>>;
 
@@ -61,22 +61,17 @@ export type Deliveries = Readonly<Record<Kind, readonly Weighted[]>>;
 export function summarizeStretches(
   rounds: readonly SlowReaderRound[],
   deliver: Deliveries,
-): Pick<SlowReaderResult, "rounds" | "without" | "with" | "histogram" | "ratio"> {
+): Pick<SlowReaderResult, "rounds" | "without" | "with" | "histograms" | "ratio"> {
   const overall = { without: quantiles(deliver.without), with: quantiles(deliver.with) };
   const ratios = rounds.map((round) => round.with.deliver.p99 / round.without.deliver.p99);
-  const histogram = histogramMs.map((uptoMs, index) => ({
-    upto_ms: uptoMs,
-    without: countBetween(deliver.without, histogramMs[index - 1] ?? -1, uptoMs),
-    with: countBetween(deliver.with, histogramMs[index - 1] ?? -1, uptoMs),
-  }));
+  const histograms = [
+    toDistribution("deliver without slow readers", "ms", deliver.without),
+    toDistribution("deliver with slow readers", "ms", deliver.with),
+  ] as const;
   const ratio = {
     overall: overall.with.p99 / overall.without.p99,
     min: Math.min(...ratios),
     max: Math.max(...ratios),
   };
-  return { rounds, ...overall, histogram, ratio };
-}
-
-function countBetween(observations: readonly Weighted[], above: number, upto: number): number {
-  return observations.reduce((sum, { value, count }) => (value > above && value <= upto ? sum + count : sum), 0);
+  return { rounds, ...overall, histograms, ratio };
 }

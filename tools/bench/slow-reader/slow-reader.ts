@@ -3,9 +3,11 @@ import { quantiles, type Weighted } from "../figures/statistics.js";
 import { type GeneratorCalls, generatorModule, type StreamReport } from "../generator/generator-calls.js";
 import type { Holding } from "../generator/log-follower.js";
 import { type Logged, textOf } from "../generator/workload.js";
+import type { Series } from "../result.js";
 import type { Engine, Outcome, ScenarioDeps } from "../scenario.js";
 import type { Handlers } from "../stage/calls.js";
 import { describeVersions } from "../stage/machine.js";
+import { watchMemory } from "../stage/memory-watch.js";
 import { forkHelper } from "../stage/processes.js";
 import { playOnStage, type Stage } from "../stage/stage.js";
 import type { SlowReaderOptions } from "./options.js";
@@ -39,7 +41,7 @@ export async function runSlowReader(
   const env = { TIDEWIRE_SYNC_RATE_PER_SECOND: String(raisedLimits.syncRatePerSecond) };
   const stageOptions = { members: options.members, profileDirectory: undefined, env };
   const played = await playOnStage(stageOptions, deps, (stage) => play(stage, options, deps));
-  const { rounds, log, sent, acked, holdings, problems, deliver } = played.result;
+  const { rounds, log, sent, acked, holdings, problems, deliver, series } = played.result;
   const sum = (name: "applied" | "lost" | "repeated") => holdings.reduce((total, holding) => total + holding[name], 0);
   const verified = {
     sent,
@@ -61,6 +63,7 @@ export async function runSlowReader(
     machine: deps.machine,
     versions: describeVersions(played.database),
     ...summarizeStretches(rounds, deliver),
+    series,
     verified,
   };
   return { kind: "measured", result };
@@ -88,6 +91,7 @@ function trickleOf({ messagesPerSecond, textBytes }: SlowReaderOptions): number 
 type Play = {
   rounds: readonly SlowReaderRound[];
   deliver: Deliveries;
+  series: readonly Series[];
   log: readonly Logged[];
   sent: number;
   acked: number;
@@ -114,6 +118,7 @@ async function play(stage: Stage, options: SlowReaderOptions, { progress }: Scen
   const stream = createStream(cast, stage, options);
   await stream.run("without", Math.min(warmupSeconds, options.seconds));
   stream.forget();
+  using memory = watchMemory("memory of the server", stage.server.pid);
   const rounds: SlowReaderRound[] = [];
   while (rounds.length < options.rounds && stream.problems.length === 0) {
     const stretches = new Map<Kind, Stretch>();
@@ -127,7 +132,8 @@ async function play(stage: Stage, options: SlowReaderOptions, { progress }: Scen
   }
   await sleep(systemClock, lastAckMs);
   const { deliver, sent, acked, problems } = stream;
-  return { rounds, deliver, sent, acked, problems, ...(await takeLeave(cast, options)) };
+  const series = memory.series();
+  return { rounds, deliver, series, sent, acked, problems, ...(await takeLeave(cast, options)) };
 }
 
 async function join({ generator, slow }: Cast, { group, server, credentials }: Stage, options: SlowReaderOptions) {
