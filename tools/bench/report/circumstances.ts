@@ -10,9 +10,14 @@ export function toCircumstances({ machine, versions }: Pick<BenchResult, "machin
 }
 
 /** What makes the figures doubtful. */
-export function toWarnings({ cores, load_before }: BenchResult["machine"]): string[] {
-  if (load_before <= cores / 2) return [];
+export function toWarnings(machine: BenchResult["machine"]): string[] {
+  if (!isLoaded(machine)) return [];
   return ["  others were at work on this machine: run it again when it is quiet"];
+}
+
+/** Whether others were at work on the machine before the benchmark began. */
+export function isLoaded({ cores, load_before }: BenchResult["machine"]): boolean {
+  return load_before > cores / 2;
 }
 
 /** The sums of a verification, good or bad. */
