@@ -11,6 +11,7 @@
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { ensureBuilt } from "./bootstrap/build.mjs";
+import { ensureChromium } from "./bootstrap/chromium.mjs";
 import { findMachineProblem } from "./bootstrap/machine.mjs";
 import { ensurePackages } from "./bootstrap/packages.mjs";
 import { ensurePostgres } from "./bootstrap/postgres.mjs";
@@ -38,6 +39,7 @@ if (problem) fail(problem);
 await ensurePackages();
 await ensureBuilt();
 if (["test", "endurance", "bugs"].includes(command)) await ensurePostgres();
+if (command === "test") await ensureChromium(argv);
 
 const program = programs[command];
 if (program) {

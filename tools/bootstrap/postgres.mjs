@@ -1,7 +1,8 @@
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { fail, root, run, say } from "./shell.mjs";
+import { canInstall, install } from "./apt.mjs";
+import { fail, root } from "./shell.mjs";
 
 const clusterConfig = "/etc/postgresql-common/createcluster.conf";
 
@@ -10,19 +11,14 @@ export async function ensurePostgres() {
   const harness = pathToFileURL(join(root, "dist/test/support/postgres-binaries.js")).href;
   const { findPostgresBinaries } = await import(harness);
   if (findPostgresBinaries() !== undefined) return;
-  const isRoot = process.getuid?.() === 0;
-  if (!isRoot || !existsSync("/usr/bin/apt-get")) {
+  if (!canInstall()) {
     fail(`The tests need PostgreSQL 14 or later (its programs initdb and pg_ctl; no running server). Install it:
   Debian, Ubuntu   sudo apt-get install postgresql
   Fedora           sudo dnf install postgresql-server
   macOS            brew install postgresql@16, and put its bin folder on the PATH`);
   }
-  say("Installing PostgreSQL for the tests: apt-get install postgresql");
   forbidCluster();
-  const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive", UCF_FORCE_CONFFOLD: "1" };
-  const tick = (seconds) => say(`  … ${seconds} s`);
-  await run("apt-get", ["update"], { env, tick }); // its failure need not matter: the lists may be fresh enough
-  const { code, output } = await run("apt-get", ["install", "-y", "postgresql"], { env, tick });
+  const { code, output } = await install("postgresql");
   if (code !== 0 || findPostgresBinaries() === undefined)
     fail(`${output}\napt-get could not install postgresql (${code}).`);
 }
