@@ -15,6 +15,8 @@ export type BenchResult = Readonly<{
   histograms?: readonly Distribution[];
   /** What changed over time, for plots. */
   series?: readonly Series[];
+  /** What became of the messages, and whatever else was checked. */
+  verified?: object;
 }>;
 
 /** How often each size was observed. */
