@@ -38,6 +38,15 @@ describe("the command line of the benchmark", () => {
     assert.deepEqual([read("group").jsonFile, read("acks --json a.json").jsonFile], [undefined, "a.json"]);
   });
 
+  it("knows where to write the page", () => {
+    assert.deepEqual([read("group").htmlFile, read("acks --html a.html").htmlFile], [undefined, "a.html"]);
+  });
+
+  it("takes two files to compare, or to make a page of", () => {
+    assert.deepEqual(parse("compare a.json b.json"), { kind: "compare", before: "a.json", after: "b.json" });
+    assert.deepEqual(parse("render a.json a.html"), { kind: "render", resultFile: "a.json", htmlFile: "a.html" });
+  });
+
   it("shows help before it looks at anything else", () => {
     for (const { name } of scenarios) assert.ok(help("--help").includes(`\n  ${name} `), name);
     assert.equal(help("nonsense -h"), help("--help"));
@@ -66,6 +75,11 @@ describe("the command line of the benchmark", () => {
     "acks --acks off": /--acks belongs to group/,
     "slow-reader --warmup 1": /--warmup belongs to group and group --paced and acks/,
     "acks --paced": /--paced belongs to group, not to acks/,
+    "group --html=": /--html takes a file/,
+    "compare a.json": /compare takes two files: compare BEFORE AFTER/,
+    "render a b c": /render takes two files: render RESULT PAGE/,
+    "compare a b --members 5": /compare takes files only, not --members/,
+    "compaer a b": /did you mean compare\?/,
     "slow-reader --members 5 --slow 5": /--slow takes fewer than the 5 --members/,
     "slow-reader --members 5 --slow 4 --rate 11": /--rate takes at most 10/,
   };

@@ -1,18 +1,43 @@
-import { writeFile } from "node:fs/promises";
-import { extname, join } from "node:path";
+import { join } from "node:path";
 import { ErrorCode } from "../../gen/ts/tidewire/v1/error_pb.js";
 import { TidewireError } from "../../runtime/error.js";
-import { type BenchCommand, parseBenchCommand } from "./command.js";
+import { type BenchCommand, type FileCommand, parseBenchCommand } from "./command.js";
+import { compareResults } from "./compare/compare.js";
+import { toComparisonReport } from "./compare/compare-report.js";
 import { summarizeProfiles } from "./figures/cpu-profile.js";
+import { toPage } from "./page/page.js";
 import { toVerification } from "./report/circumstances.js";
 import type { BenchResult } from "./result.js";
+import { insertName, readResult, writeReport } from "./result-file.js";
 import type { Engine, Flawed, Measured } from "./scenario.js";
 import { describeMachine } from "./stage/machine.js";
 
 /** Returns an exit code: 1 if a message was not as it should be, or if the benchmark could not run. */
 async function main(argv: readonly string[], signal: AbortSignal): Promise<number> {
   const command = parseBenchCommand(argv);
-  if (command.kind === "help") return print(command.text);
+  switch (command.kind) {
+    case "help":
+      return print(command.text);
+    case "run":
+      return measure(command, signal);
+    default:
+      return useFiles(command);
+  }
+}
+
+/** For what is there already. */
+async function useFiles(command: FileCommand): Promise<number> {
+  if (command.kind === "compare") {
+    const [before, after] = [await readResult(command.before), await readResult(command.after)];
+    return print(toComparisonReport(compareResults(before, after)));
+  }
+  await write(command.htmlFile, toPage(await readResult(command.resultFile)));
+  return 0;
+}
+
+type Run = BenchCommand & { kind: "run" };
+
+async function measure(command: Run, signal: AbortSignal): Promise<number> {
   const machine = describeMachine();
   let code = 0;
   for (const engine of command.engines) {
@@ -23,8 +48,6 @@ async function main(argv: readonly string[], signal: AbortSignal): Promise<numbe
   }
   return code;
 }
-
-type Run = BenchCommand & { kind: "run" };
 
 function nameOf({ scenario }: Run, engine: Engine): string {
   return scenario.needsDatabase ? engine : scenario.name;
@@ -38,7 +61,9 @@ function tellFlaws(name: string, { verified, problems }: Flawed): number {
 
 async function tellResult({ json, text }: { json: BenchResult; text: string }, command: Run, engine: Engine) {
   print(`\n${text}\n`);
-  if (command.jsonFile !== undefined) await writeJson(fileOf(command.jsonFile, engine, command), json);
+  const { jsonFile, htmlFile } = command;
+  if (jsonFile !== undefined) await write(fileOf(jsonFile, engine, command), `${JSON.stringify(json, undefined, 2)}\n`);
+  if (htmlFile !== undefined) await write(fileOf(htmlFile, engine, command), toPage(json));
 }
 
 async function printProfiles(profile: Measured<unknown>["profile"]): Promise<void> {
@@ -49,19 +74,12 @@ async function printProfiles(profile: Measured<unknown>["profile"]): Promise<voi
 
 /** One result a file: with two databases, each file is named after its own. */
 function fileOf(file: string, engine: Engine, { engines }: Run): string {
-  if (engines.length === 1) return file;
-  const ending = extname(file);
-  return `${file.slice(0, file.length - ending.length)}.${engine}${ending}`;
+  return engines.length === 1 ? file : insertName(file, engine);
 }
 
-async function writeJson(file: string, result: unknown): Promise<void> {
-  try {
-    await writeFile(file, `${JSON.stringify(result, undefined, 2)}\n`);
-    progress(`wrote ${file}`);
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new TidewireError(ErrorCode.FORBIDDEN, `cannot write the results: ${reason}`, { cause });
-  }
+async function write(file: string, text: string): Promise<void> {
+  await writeReport(file, text);
+  progress(`wrote ${file}`);
 }
 
 function print(text: string, code = 0): number {

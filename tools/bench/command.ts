@@ -15,12 +15,25 @@ export type BenchCommand =
       engines: readonly Engine[];
       /** Where to write the results as JSON, or undefined. */
       jsonFile: string | undefined;
-    }>;
+      /** Where to write the same as a page, or undefined. */
+      htmlFile: string | undefined;
+    }>
+  | FileCommand;
+
+/** What is done with results that are there. */
+export type FileCommand =
+  | Readonly<{ kind: "compare"; before: string; after: string }>
+  | Readonly<{ kind: "render"; resultFile: string; htmlFile: string }>;
 
 const commonHelp = `Options of all
   --database NAME   postgresql, embedded, or both (default)
   --json FILE       write the results; with two databases, into FILE with the database's name before its ending
+  --html FILE       write them as a page with plots that needs nothing else; named in the same way
   --help            this text, or after a scenario's name, its options`;
+
+const fileHelp = `With results that --json has written
+  compare BEFORE AFTER   what differs between two of the same scenario, and what of that is more than noise
+  render RESULT PAGE     the page that --html writes`;
 
 const verdictHelp = `A run in which a message was lost, doubled, reordered or altered has no result: it says what went wrong and exits
 with 1. docs/benchmarks.md tells how to read the results.`;
@@ -33,6 +46,8 @@ export function parseBenchCommand(argv: readonly string[]): BenchCommand {
   const { values, positionals } = parse(argv);
   if (values.help && (positionals.length === 0 || !findScenario(positionals, values)))
     return { kind: "help", text: help() };
+  const fileCommand = parseFileCommand(positionals, values);
+  if (fileCommand) return fileCommand;
   const scenario = requireScenario(positionals, values);
   if (values.help) return { kind: "help", text: helpOf(scenario) };
   checkFlags(scenario, values);
@@ -42,8 +57,28 @@ export function parseBenchCommand(argv: readonly string[]): BenchCommand {
     scenario,
     run: scenario.prepare(values),
     engines: scenario.needsDatabase ? engines : ["postgresql"],
-    jsonFile: typeof values.json === "string" ? values.json : undefined,
+    jsonFile: fileNamed("json", values),
+    htmlFile: fileNamed("html", values),
   };
+}
+
+function fileNamed(name: "json" | "html", values: Values): string | undefined {
+  const file = values[name];
+  if (file === "") throw invalid(`--${name} takes a file`);
+  return typeof file === "string" ? file : undefined;
+}
+
+const fileCommands = ["compare", "render"];
+
+function parseFileCommand([name = "", ...files]: readonly string[], values: Values): FileCommand | undefined {
+  if (!fileCommands.includes(name)) return undefined;
+  const [flag] = Object.keys(values);
+  if (flag !== undefined) throw invalid(`${name} takes files only, not --${flag}`);
+  const [first, second, surplus] = files;
+  if (first === undefined || second === undefined || surplus !== undefined)
+    throw invalid(`${name} takes two files: ${name} ${name === "compare" ? "BEFORE AFTER" : "RESULT PAGE"}`);
+  if (name === "compare") return { kind: "compare", before: first, after: second };
+  return { kind: "render", resultFile: first, htmlFile: second };
 }
 
 type Values = Readonly<Record<string, string | boolean | undefined>>;
@@ -61,6 +96,7 @@ function parse(argv: readonly string[]): { values: Values; positionals: string[]
         paced: { type: "boolean" },
         database: { type: "string" },
         json: { type: "string" },
+        html: { type: "string" },
         help: { type: "boolean", short: "h" },
       },
     });
@@ -79,16 +115,16 @@ function requireScenario(positionals: readonly string[], values: Values): Scenar
   const [name, surplus] = positionals;
   const names = scenarios.map((scenario) => scenario.name);
   if (name === undefined) throw invalid(`name a scenario: ${names.join(", ")}`);
-  if (surplus !== undefined) throw invalid(`one scenario at a time; what is ${JSON.stringify(surplus)}?`);
   const scenario = findScenario(positionals, values);
+  if (scenario && surplus !== undefined) throw invalid(`one scenario at a time; what is ${JSON.stringify(surplus)}?`);
   if (scenario) return scenario;
   if (values.paced && names.includes(name)) throw invalid(`--paced belongs to group, not to ${name}`);
-  const closest = closestName(name, names);
+  const closest = closestName(name, [...names, ...fileCommands]);
   const hint = closest === undefined ? `there are: ${names.join(", ")}` : `did you mean ${closest}?`;
   throw invalid(`there is no scenario ${JSON.stringify(name)}; ${hint}`);
 }
 
-const commonFlags: readonly string[] = ["database", "json", "paced"];
+const commonFlags: readonly string[] = ["database", "json", "html", "paced"];
 
 function checkFlags({ name, flags, needsDatabase }: Scenario, values: Values): void {
   const own = Object.values(flags).map((flag) => flag.name);
@@ -120,7 +156,7 @@ function help(): string {
     const [first = "", ...rest] = wrap(summary, 116 - width);
     return [`  ${name.padEnd(width)}  ${first}`, ...rest.map((line) => `  ${" ".repeat(width)}  ${line}`)].join("\n");
   });
-  return `npm run bench -- <scenario> [options]\n\nScenarios\n${blocks.join("\n")}\n\n${commonHelp}\n\n${verdictHelp}\n`;
+  return `npm run bench -- <scenario> [options]\n\nScenarios\n${blocks.join("\n")}\n\n${commonHelp}\n\n${fileHelp}\n\n${verdictHelp}\n`;
 }
 
 function helpOf({ name, summary, flags }: Scenario): string {
