@@ -40,7 +40,8 @@ function readPage(sql: Queryable, userId: bigint, below: PageKey, limit: number)
     keyed as (
       select c.*, latest.to_seq, latest.read_seq, latest.read_counter,
         (case when latest.to_seq is null then c.changed else latest.changed end)::text::bigint as key
-      from latest join conversation c using (conversation_id)
+      from latest
+      cross join lateral (select * from conversation where conversation_id = latest.conversation_id limit 1) as c
     )
     select key as changed, conversation_id as "conversationId", kind, title,
       low_user_id as "lowUserId", high_user_id as "highUserId",
@@ -59,11 +60,13 @@ async function readPreviews(
 ): Promise<Map<bigint, MessageRow>> {
   const rows = await sql<MessageRow[]>`
     select ${messageColumns(sql)}
-    from message
-    join unnest(
+    from unnest(
       ${bigints(heads.map((head) => head.conversationId))}::bigint[],
       ${bigints(heads.map((head) => head.headSeq))}::bigint[]
-    ) as head (conversation_id, seq) using (conversation_id, seq)`;
+    ) as head (id, at)
+    cross join lateral (
+      select * from message where conversation_id = head.id and seq = head.at limit 1
+    ) as message`;
   return new Map(rows.map((row) => [row.conversationId, row]));
 }
 

@@ -10,7 +10,8 @@ export type HeadColumns = { [Key in keyof HeadRow]: HeadRow[Key] | null } & {
 
 /**
  * A user's conversations, or some of them, as the user sees them: who has left sees the head as it was then. With the
- * transaction that last changed what the user sees.
+ * transaction that last changed what the user sees. Lookups of one row with a limit are done as they are written; without
+ * statistics, which the embedded database never gathers by itself, a join would read the whole table.
  */
 export function seenBy(sql: Queryable, userId: bigint, conversationIds?: readonly bigint[]) {
   const some = conversationIds && sql`and conversation_id = any(${bigints(conversationIds)}::bigint[])`;
@@ -25,7 +26,7 @@ export function seenBy(sql: Queryable, userId: bigint, conversationIds?: readonl
       from member where user_id = ${userId} ${some ?? sql``}
       order by conversation_id, from_seq desc
     ) as m
-    join conversation c using (conversation_id)`;
+    cross join lateral (select * from conversation where conversation_id = m.conversation_id limit 1) as c`;
 }
 
 /** The columns of `h`, which is one of `seenBy`, and of `e`, the message at its head. */
@@ -38,6 +39,11 @@ export function headColumns(sql: Queryable) {
     e.message_id as "messageId", e.sender_id as "senderId", e.device as "senderDevice",
     e.client_id as "clientId", e.counter, e.sent_at_ms as "sentAtMs",
     case when octet_length(e.content) <= ${previewMaxBytes} then e.content end as content`;
+}
+
+/** The message at the head of `h`, as `e`; none for a conversation that is still empty. To be joined as `left join lateral`. */
+export function headMessage(sql: Queryable) {
+  return sql`(select * from message where conversation_id = h.conversation_id and seq = h.head_seq limit 1) as e on true`;
 }
 
 /** Undefined for a row without a conversation. */

@@ -1,5 +1,5 @@
 import type { Queryable } from "../store/store.js";
-import { type HeadColumns, headColumns, seenBy, toHeadEntry } from "./head-columns.js";
+import { type HeadColumns, headColumns, headMessage, seenBy, toHeadEntry } from "./head-columns.js";
 import type { HeadEntry, HeadsSnapshot } from "./log-store.js";
 
 type Row = Pick<HeadsSnapshot, "xmin" | "cut"> & HeadColumns;
@@ -27,7 +27,7 @@ export async function readHeads(
     select page.xmin::text::bigint as xmin, page.cut::text::bigint as cut, ${headColumns(sql)}
     from page
     left join changed h on page.cut is null or h.changed <= page.cut
-    left join message e on e.conversation_id = h.conversation_id and e.seq = h.head_seq
+    left join lateral ${headMessage(sql)}
     order by h.changed, h.conversation_id`;
   const [first] = rows;
   if (first === undefined) throw new Error("a statement with an aggregate returned no row");
@@ -44,7 +44,7 @@ export async function readHeadsOf(
   const rows = await sql<HeadColumns[]>`
     with h as (${seenBy(sql, userId, conversationIds)})
     select ${headColumns(sql)}
-    from h left join message e on e.conversation_id = h.conversation_id and e.seq = h.head_seq
+    from h left join lateral ${headMessage(sql)}
     order by h.conversation_id`;
   return rows.map(toHeadEntry).filter((entry) => entry !== undefined);
 }
