@@ -11,6 +11,12 @@ export interface Fabric extends AsyncDisposable {
   readonly marks: RisingMarks;
 }
 
+/** What services need of it to bring entries to gateways. */
+export type PublishingFabric = Readonly<{
+  streams: Pick<DeliveryStreams, "publish">;
+  routes: Pick<Routes, "gatewaysOf" | "gatewaysWanting">;
+}>;
+
 /** Names a gateway process. Made anew at each start. */
 export type GatewayId = string;
 

@@ -1,7 +1,6 @@
 import { create } from "@bufbuild/protobuf";
 import { type LogEntry, LogEntrySchema } from "../../gen/ts/tidewire/v1/delivery_pb.js";
-import type { GatewayId } from "../../runtime/fabric/fabric.js";
-import type { ServicesFabric } from "../../runtime/fabric/port-fabric.js";
+import type { GatewayId, PublishingFabric } from "../../runtime/fabric/fabric.js";
 import type { LogStore } from "../message/log-store.js";
 import { byConversation, type Committed } from "./committed.js";
 import { toLogEntry } from "./log-entry.js";
@@ -25,7 +24,7 @@ export async function addressEntries(
     routes,
     rosters,
     logs,
-  }: { routes: ServicesFabric["routes"]; rosters: Rosters; logs: Pick<LogStore, "readRosterSeqAt"> },
+  }: { routes: PublishingFabric["routes"]; rosters: Rosters; logs: Pick<LogStore, "readRosterSeqAt"> },
   committed: readonly Committed[],
 ): Promise<Map<GatewayId, LogEntry[]>> {
   const members = await membersByUser(rosters, committed);
@@ -53,7 +52,7 @@ async function membersByUser(rosters: Rosters, committed: readonly Committed[]):
 }
 
 async function findReaders(
-  routes: ServicesFabric["routes"],
+  routes: PublishingFabric["routes"],
   committed: readonly Committed[],
   members: ReadonlyMap<Committed, bigint[]>,
 ): Promise<Readers> {

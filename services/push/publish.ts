@@ -2,8 +2,7 @@ import { create } from "@bufbuild/protobuf";
 import { DeliverySchema, type Fence, FenceSchema, type LogEntry } from "../../gen/ts/tidewire/v1/delivery_pb.js";
 import { encode } from "../../runtime/binary.js";
 import type { Clock } from "../../runtime/clock.js";
-import type { GatewayId } from "../../runtime/fabric/fabric.js";
-import type { ServicesFabric } from "../../runtime/fabric/port-fabric.js";
+import type { GatewayId, PublishingFabric } from "../../runtime/fabric/fabric.js";
 import type { Logger } from "../../runtime/log.js";
 import type { Metrics } from "../../runtime/metrics.js";
 import type { LogStore } from "../message/log-store.js";
@@ -35,7 +34,7 @@ export interface Publisher {
 }
 
 export type PublisherOptions = Readonly<{
-  fabric: Pick<ServicesFabric, "routes" | "streams">;
+  fabric: PublishingFabric;
   logs: Pick<LogStore, "readRosters" | "readRosterSeqAt">;
   clock: Clock;
   log: Logger;

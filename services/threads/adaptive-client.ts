@@ -1,7 +1,7 @@
 import { createAsyncIterable, type UniversalClientFn } from "@connectrpc/connect/protocol";
 import type { Metrics } from "../../runtime/metrics.js";
+import { readWhole } from "../../runtime/port-transport.js";
 import type { Placement } from "./placement.js";
-import { readWhole } from "./thread-request.js";
 
 /** Has each call done here or by a thread, wherever that is cheaper. */
 export function createAdaptiveClient(options: {

@@ -1,20 +1,15 @@
 import { fileURLToPath } from "node:url";
 import type { MessagePort } from "node:worker_threads";
-import { Code, ConnectError } from "@connectrpc/connect";
-import { createAsyncIterable, type UniversalClientFn } from "@connectrpc/connect/protocol";
+import type { UniversalClientFn } from "@connectrpc/connect/protocol";
 import { Piscina } from "piscina";
 import { ErrorCode } from "../../gen/ts/tidewire/v1/error_pb.js";
 import { TidewireError } from "../../runtime/error.js";
-import { type ServicesFabric, toFabricHandlers } from "../../runtime/fabric/port-fabric.js";
+import type { Fabric } from "../../runtime/fabric/fabric.js";
+import { serveFabric } from "../../runtime/fabric/port-fabric.js";
 import type { Logger } from "../../runtime/log.js";
-import { openPortCalls, type PortCaller } from "../../runtime/port-calls.js";
-import {
-  readWhole,
-  type ThreadRequest,
-  type ThreadResponse,
-  type ThreadSettings,
-  threadCallsMax,
-} from "./thread-request.js";
+import { openPortCalls, type PortCalls } from "../../runtime/port-calls.js";
+import { createPortClient, type PortRequest, type PortResponse } from "../../runtime/port-transport.js";
+import { type ThreadSettings, threadCallsMax } from "./thread-settings.js";
 
 /** Threads that work on calls about messages, each with connections of its own to the database. */
 export interface ThreadPool extends AsyncDisposable {
@@ -28,7 +23,7 @@ export type ThreadPoolOptions = Readonly<{
   threads: number;
   settings: ThreadSettings;
   /** The fabric of this thread, which serves the others as well. */
-  fabric: ServicesFabric;
+  fabric: Fabric;
   log: Logger;
 }>;
 
@@ -39,8 +34,8 @@ const threadModule = fileURLToPath(new URL("./service-thread.js", import.meta.ur
  * @throws TidewireError `UNAVAILABLE` if a thread does not start.
  */
 export async function startThreadPool({ threads, settings, fabric, log }: ThreadPoolOptions): Promise<ThreadPool> {
-  const links = new Map<MessagePort, PortCaller>();
-  const pool = new Piscina<ThreadRequest, ThreadResponse>({
+  const links = new Map<MessagePort, PortCalls>();
+  const pool = new Piscina<PortRequest, PortResponse>({
     filename: threadModule,
     name: "serve",
     minThreads: threads,
@@ -51,8 +46,12 @@ export async function startThreadPool({ threads, settings, fabric, log }: Thread
   });
   const linked = new Promise<void>((resolve, reject) => {
     pool.on("message", ({ link }: { link: MessagePort }) => {
-      links.set(link, openPortCalls(link, toFabricHandlers(fabric)));
-      link.on("close", () => links.delete(link));
+      const calls: PortCalls = openPortCalls(
+        link,
+        serveFabric(fabric, () => calls),
+      );
+      links.set(link, calls);
+      void calls.closed.then(() => links.delete(link));
       if (links.size === threads) resolve();
     });
     pool.on("error", (error: unknown) => {
@@ -69,40 +68,14 @@ export async function startThreadPool({ threads, settings, fabric, log }: Thread
   }
 
   return {
-    async client({ url, header, body, signal }) {
-      const request = { url, header: [...header], body: await readWhole(body) };
-      const answered = pool.run(request, { transferList: [request.body.buffer as ArrayBuffer] }).catch(toUnavailable);
-      const response = await unlessAborted(answered, signal);
-      return {
-        status: response.status,
-        header: new Headers(response.header.map(([name, value]) => [name, value])),
-        body: createAsyncIterable([response.body]),
-        trailer: new Headers(),
-      };
-    },
-    collectMetrics: () => Promise.all([...links.values()].map((call) => call("metrics", []))),
+    client: createPortClient((request) => pool.run(request, { transferList: [request.body.buffer as ArrayBuffer] })),
+    collectMetrics: () => Promise.all([...links.values()].map(({ call }) => call<object[]>("metrics", []))),
     async [Symbol.asyncDispose]() {
       await pool.close();
-      await Promise.all([...links.values()].map((call) => call("stop", []).catch(() => {})));
+      await Promise.all([...links.values()].map(({ call }) => call("stop", []).catch(() => {})));
       await pool.destroy();
     },
   };
-}
-
-/** A thread answers failures; it rejects only if it has ended. What became of the call, nobody knows. */
-function toUnavailable(cause: unknown): never {
-  throw new ConnectError("a thread of the services ended", Code.Unavailable, undefined, undefined, cause);
-}
-
-/** The thread goes on: whether it still succeeds, nobody knows here. */
-function unlessAborted<Result>(work: Promise<Result>, signal: AbortSignal | undefined): Promise<Result> {
-  if (!signal) return work;
-  return new Promise((resolve, reject) => {
-    const abort = () => reject(signal.reason);
-    if (signal.aborted) return abort();
-    signal.addEventListener("abort", abort, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
-  });
 }
 
 function startError(cause: unknown): TidewireError {

@@ -10,7 +10,7 @@ import { systemClock } from "../../runtime/clock.js";
 import { createMemoryFabric } from "../../runtime/fabric/memory.js";
 import { silentLogger } from "../../runtime/log.js";
 import { createMetrics, renderMetrics } from "../../runtime/metrics.js";
-import { toInMemoryTransport } from "../../services/in-memory-transport.js";
+import { toInMemoryTransport } from "../../runtime/port-transport.js";
 import { openStore, type Store } from "../../services/store/store.js";
 import { startThreadPool } from "../../services/threads/thread-pool.js";
 import { createDevice, createGroup, logOf, text } from "../support/log-world.js";

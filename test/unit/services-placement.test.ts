@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { createAsyncIterable, type UniversalClientFn } from "@connectrpc/connect/protocol";
 import { createMetrics } from "../../runtime/metrics.js";
+import { readWhole } from "../../runtime/port-transport.js";
 import { createAdaptiveClient } from "../../services/threads/adaptive-client.js";
 import { createPlacement } from "../../services/threads/placement.js";
-import { readWhole } from "../../services/threads/thread-request.js";
 
 const limits = { batchMinBytes: 100, hereMax: 2 };
 const path = (method: string) => `/tidewire.v1.MessageService/${method}`;
