@@ -4,12 +4,13 @@ import { type GeneratorCalls, generatorModule, type RoundReport } from "../gener
 import { type Logged, textBytes } from "../generator/workload.js";
 import type { Distribution } from "../result.js";
 import type { Outcome, ScenarioDeps } from "../scenario.js";
+import { type CpuMs, toCpuFigures } from "../stage/cpu.js";
 import { describeVersions } from "../stage/machine.js";
 import { forkHelper } from "../stage/processes.js";
 import { playOnStage, type Stage } from "../stage/stage.js";
 import type { GroupOptions } from "./options.js";
 import type { GroupResult, RoundResult } from "./result.js";
-import { addUp, type CpuMs, logOf, measureRound } from "./rounds.js";
+import { addUp, logOf, measureRound } from "./rounds.js";
 import { summarize } from "./summary.js";
 import { isFlawless, type Verdict } from "./verifier.js";
 
@@ -116,8 +117,7 @@ function toRoundResult({ totalMs, deliver, ack, busyness, acks }: RoundReport, r
     ack_p99_ms: ack.p99,
     ack_max_ms: ack.max,
     acks,
-    ...(cpu.server === undefined ? {} : { server_cpu_ms: cpu.server }),
-    ...(cpu.database === undefined ? {} : { database_cpu_ms: cpu.database }),
+    ...toCpuFigures(cpu),
     generator_cpu_ms: busyness.cpuMs,
     generator_busy_share: busyness.busyShare,
   };

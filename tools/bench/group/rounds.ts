@@ -1,30 +1,22 @@
 import type { GeneratorCalls, RoundReport, RoundRequest } from "../generator/generator-calls.js";
 import type { Logged } from "../generator/workload.js";
 import type { Verified } from "../result.js";
+import type { Played } from "../stage/bare-stage.js";
+import { type CpuMs, watchCpu } from "../stage/cpu.js";
 import type { forkHelper } from "../stage/processes.js";
-import type { Played, Stage } from "../stage/stage.js";
+import type { Stage } from "../stage/stage.js";
 import { isFlawless, type Verdict } from "./verifier.js";
 
 export type Generator = ReturnType<typeof forkHelper<GeneratorCalls>>;
 
-/** Processor time in milliseconds; undefined where the system does not tell. */
-export type CpuMs = Readonly<{ server: number | undefined; database: number | undefined }>;
-
 export type MeasuredRound = Readonly<{ report: RoundReport; cpu: CpuMs }>;
 
 /** The server's processor time is read as soon as it has read the last ack, and before anything that was held back leaves. */
-export async function measureRound(
-  { server, database }: Stage,
-  generator: Generator,
-  request: RoundRequest,
-): Promise<MeasuredRound> {
-  const databaseUsed = await database.watchCpu();
-  const before = server.cpuMs();
+export async function measureRound(stage: Stage, generator: Generator, request: RoundRequest): Promise<MeasuredRound> {
+  const used = await watchCpu(stage);
   await generator.call("runRound", request);
-  const after = server.cpuMs();
-  const [report, databaseMs] = await Promise.all([generator.call("reportRound", undefined), databaseUsed()]);
-  const serverMs = after === undefined || before === undefined ? undefined : after - before;
-  return { report, cpu: { server: serverMs, database: databaseMs } };
+  const [cpu, report] = await Promise.all([used(), generator.call("reportRound", undefined)]);
+  return { report, cpu };
 }
 
 /** The log of all rounds, in the order of its seqs. */

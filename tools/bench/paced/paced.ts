@@ -4,10 +4,11 @@ import { createHistogram } from "../figures/histogram.js";
 import { quantiles, type Weighted } from "../figures/statistics.js";
 import { type GeneratorCalls, generatorModule, type RoundReport } from "../generator/generator-calls.js";
 import { type Logged, textBytes } from "../generator/workload.js";
-import { addUp, type CpuMs, logOf, measureRound } from "../group/rounds.js";
+import { addUp, logOf, measureRound } from "../group/rounds.js";
 import { isFlawless, type Verdict } from "../group/verifier.js";
 import type { Series } from "../result.js";
 import type { Outcome, ScenarioDeps } from "../scenario.js";
+import { type CpuMs, toCpuFigures } from "../stage/cpu.js";
 import { describeVersions } from "../stage/machine.js";
 import { watchMemory } from "../stage/memory-watch.js";
 import { forkHelper } from "../stage/processes.js";
@@ -112,8 +113,7 @@ function toPacedRound({ totalMs, deliver, busyness }: RoundReport, cpu: CpuMs, l
     late_ms: lateMs,
     total_ms: totalMs,
     deliver_p99_ms: deliver.p99 + lateMs,
-    ...(cpu.server === undefined ? {} : { server_cpu_ms: cpu.server }),
-    ...(cpu.database === undefined ? {} : { database_cpu_ms: cpu.database }),
+    ...toCpuFigures(cpu),
     generator_cpu_ms: busyness.cpuMs,
   };
 }
