@@ -41,7 +41,7 @@ describe("the histogram of a benchmark", () => {
 });
 
 describe("the follower of a log", () => {
-  const options = { userId: 9n, conversationId: 7n, headSeq: 2n, textBytes: 200 };
+  const options = { holder: "user 9", conversationId: 7n, headSeq: 2n, textBytes: 200 };
 
   function message(seq: bigint, changes: { clientId?: bigint; text?: string; conversationId?: bigint } = {}): Message {
     const { clientId = seq, conversationId = 7n, text = textOf(Number(clientId), 5n, 200) } = changes;
@@ -59,7 +59,16 @@ describe("the follower of a log", () => {
     const { seq, holding } = follow([message(3n), message(4n)]);
     assert.equal(seq, 4n);
     const { digest: _, ...counts } = holding;
-    assert.deepEqual(counts, { userId: 9n, applied: 2, repeated: 0, lost: 0, altered: 0, problems: [] });
+    assert.deepEqual(counts, {
+      holder: "user 9",
+      conversationId: 7n,
+      applied: 2,
+      repeated: 0,
+      misnumbered: 0,
+      lost: 0,
+      altered: 0,
+      problems: [],
+    });
   });
 
   it("ignores what it had, and says so", () => {
@@ -69,9 +78,21 @@ describe("the follower of a log", () => {
   });
 
   it("sees a hole", () => {
-    const { holding } = follow([message(3n), message(6n)]);
+    const { holding } = follow([message(3n), message(6n, { clientId: 4n })]);
     assert.equal(holding.lost, 2);
     assert.deepEqual(holding.problems, ["user 9 got seq 6 after seq 3"]);
+  });
+
+  it("sees a sender whose messages are in the log twice, out of order, or not at all", () => {
+    for (const clientIds of [
+      [1n, 1n],
+      [2n, 1n],
+      [1n, 3n],
+    ]) {
+      const { holding } = follow(clientIds.map((clientId, index) => message(3n + BigInt(index), { clientId })));
+      assert.equal(holding.misnumbered, 1);
+      assert.equal(holding.problems.length, 1);
+    }
   });
 
   it("sees another text and another conversation", () => {

@@ -16,6 +16,8 @@ export interface DelayedAck extends Disposable {
   readonly sent: number;
 }
 
+/** Longer than devices hold acks back: after so long the last one has left, in milliseconds. */
+export const lastAckMs = 500;
 /** Acknowledged without further delay after so many messages. */
 const messagesMax = 64;
 

@@ -2,6 +2,7 @@ import type { Quantiles, Weighted } from "../figures/statistics.js";
 import type { Verdict } from "../group/verifier.js";
 import type { Busyness } from "./busyness.js";
 import type { Holding } from "./log-follower.js";
+import type { Pace } from "./pacemaker.js";
 import type { Acks } from "./workload.js";
 
 /** Who is to log in, and how. */
@@ -37,15 +38,23 @@ export type Window = Readonly<{ fromUs: number; toUs: number }>;
 
 export type RawReport = Readonly<{ totalMs: number; busyness: Busyness }>;
 
-export type StreamJoinRequest = JoinRequest & Readonly<{ headSeq: bigint; textBytes: number }>;
+/** A member's place: the one conversation in which it writes and reads, and where the log of that ends to begin with. */
+export type Seat = Credentials & Readonly<{ conversationId: bigint; headSeq: bigint }>;
 
-/** So many messages, one after the other at this rate; members take turns at sending. */
-export type StreamRequest = Readonly<{ messages: number; messagesPerSecond: number }>;
+/** Members send in the order of their seats. */
+export type StreamJoinRequest = Readonly<{ port: number; textBytes: number; seats: readonly Seat[] }>;
+
+/** So many messages, one after the other at even distances; members take turns at sending. */
+export type StreamRequest = Readonly<{ pace: Pace }>;
 
 /** A stretch of a stream. */
 export type StreamReport = Readonly<{
-  /** Of each delivery, in milliseconds since its message was to be sent. */
+  /** Of each delivery to another than its sender, in milliseconds since its message was to be sent. */
   deliver: readonly Weighted[];
+  /** The same for each sender, until it knew its message to be stored. */
+  ack: readonly Weighted[];
+  /** How much later than it was to be sent each message left, in milliseconds. */
+  late: readonly Weighted[];
   /** Members that know their message to be stored, counted over all messages. */
   acked: number;
   busyness: Busyness;

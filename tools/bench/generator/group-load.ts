@@ -4,6 +4,7 @@ import { type Expected, type Heard, verifyRound } from "../group/verifier.js";
 import { type Busyness, watchBusyness } from "./busyness.js";
 import { type Countdown, createCountdown } from "./countdown.js";
 import type { Credentials, JoinRequest, RoundReport, RoundRequest } from "./generator-calls.js";
+import { toMachineUs } from "./machine-clock.js";
 import { loginsMax, mapBounded } from "./map-bounded.js";
 import { type Member, openMember, type TimedFrame } from "./member.js";
 import { type Acks, messageOf, type Sent, textBytes } from "./workload.js";
@@ -148,9 +149,4 @@ function settles({ frame: { frame } }: TimedFrame, own: Sent): boolean {
   if (frame.case !== "push" || !frame.value.message) return false;
   const { senderId, senderDevice, clientId } = frame.value.message;
   return senderId === own.senderId && senderDevice === own.device && clientId === own.clientId;
-}
-
-/** From this process's clock to the one that all processes of the machine share. */
-function toMachineUs(ms: number): number {
-  return Number(process.hrtime.bigint() / 1000n) + (ms - performance.now()) * 1000;
 }

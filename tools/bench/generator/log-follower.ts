@@ -11,24 +11,28 @@ export interface LogFollower {
   readonly holding: Holding;
 }
 
-/** What one device has. */
+/** What one device has of one log. */
 export type Holding = Readonly<{
-  userId: bigint;
+  /** Who has it, in words. */
+  holder: string;
+  conversationId: bigint;
   /** Messages that it has been given in their order, unaltered. */
   applied: number;
   repeated: number;
+  /** Messages whose sender's numbers do not rise one by one: they are in the log twice, or out of order. */
+  misnumbered: number;
   /** Messages that were missing when a later one came. */
   lost: number;
   /** Messages that nobody sent like this. */
   altered: number;
-  /** Of the seq, sender and number of every message, in order: equal if two devices have the same log. */
+  /** Of the seq, sender, device and number of every message, in order: equal if two devices have the same log. */
   digest: string;
   /** The first things that went wrong, in words. */
   problems: readonly string[];
 }>;
 
 export type LogFollowerOptions = Readonly<{
-  userId: bigint;
+  holder: string;
   conversationId: bigint;
   /** Where the log ends to begin with. */
   headSeq: bigint;
@@ -38,14 +42,16 @@ export type LogFollowerOptions = Readonly<{
 const problemsMax = 3;
 
 export function createLogFollower(options: LogFollowerOptions): LogFollower {
-  const { userId, conversationId, headSeq, textBytes } = options;
+  const { holder, conversationId, headSeq, textBytes } = options;
   const hash = createHash("sha256");
   const problems: string[] = [];
-  const tally = { applied: 0, repeated: 0, lost: 0, altered: 0 };
+  const tally = { applied: 0, repeated: 0, misnumbered: 0, lost: 0, altered: 0 };
+  /** By sender. */
+  const clientIds = new Map<bigint, bigint>();
   let seq = headSeq;
 
   function complain(problem: string) {
-    if (problems.length < problemsMax) problems.push(`user ${userId} ${problem}`);
+    if (problems.length < problemsMax) problems.push(`${holder} ${problem}`);
   }
 
   function isAsSent({ senderId, clientId, content, conversationId: place }: Message): boolean {
@@ -55,6 +61,14 @@ export function createLogFollower(options: LogFollowerOptions): LogFollower {
       body?.case === "text" &&
       body.value.text === textOf(Number(clientId), senderId, textBytes)
     );
+  }
+
+  function checkNumber({ seq: place, senderId, clientId }: Message) {
+    const last = clientIds.get(senderId);
+    clientIds.set(senderId, clientId);
+    if (last === undefined || clientId === last + 1n) return;
+    tally.misnumbered++;
+    complain(`got message ${clientId} of user ${senderId} after its message ${last}, at seq ${place}`);
   }
 
   return {
@@ -67,7 +81,8 @@ export function createLogFollower(options: LogFollowerOptions): LogFollower {
       if (missing > 0) complain(`got seq ${message.seq} after seq ${seq}`);
       tally.lost += missing;
       seq = message.seq;
-      hash.update(`${message.seq} ${message.senderId} ${message.clientId}\n`);
+      hash.update(`${message.seq} ${message.senderId} ${message.senderDevice} ${message.clientId}\n`);
+      checkNumber(message);
       if (isAsSent(message)) tally.applied++;
       else {
         tally.altered++;
@@ -80,7 +95,7 @@ export function createLogFollower(options: LogFollowerOptions): LogFollower {
       return seq;
     },
     get holding() {
-      return { userId, ...tally, digest: hash.copy().digest("hex"), problems };
+      return { holder, conversationId, ...tally, digest: hash.copy().digest("hex"), problems };
     },
   };
 }

@@ -1,21 +1,17 @@
 import { ErrorCode } from "../../../gen/ts/tidewire/v1/error_pb.js";
-import { type Clock, sleep, systemClock } from "../../../runtime/clock.js";
+import { systemClock } from "../../../runtime/clock.js";
 import { createHistogram, type Histogram } from "../figures/histogram.js";
 import { watchBusyness } from "./busyness.js";
 import { type Countdown, createCountdown } from "./countdown.js";
-import type {
-  Credentials,
-  StreamedMessage,
-  StreamJoinRequest,
-  StreamReport,
-  StreamRequest,
-} from "./generator-calls.js";
+import type { Seat, StreamedMessage, StreamJoinRequest, StreamReport, StreamRequest } from "./generator-calls.js";
 import { createLogFollower, type Holding, type LogFollower } from "./log-follower.js";
+import { fromMachineUs, machineUs } from "./machine-clock.js";
 import { loginsMax, mapBounded } from "./map-bounded.js";
 import { type Member, openMember, type TimedFrame } from "./member.js";
+import { keepPace } from "./pacemaker.js";
 import { messageOf } from "./workload.js";
 
-/** Members of a group who take turns at sending at a steady rate, and who all read. */
+/** Members of conversations who take turns at sending at a steady rate, and who all read. */
 export interface StreamLoad extends Disposable {
   run(request: StreamRequest): Promise<StreamReport>;
   report(): { holdings: readonly Holding[]; log: readonly StreamedMessage[] };
@@ -29,7 +25,13 @@ const inboxBytes = 64 * 1024;
 const latencyUnitMs = 0.01;
 const problemsMax = 10;
 
-type Device = { readonly userId: bigint; readonly follower: LogFollower; member: Member | undefined };
+type Device = {
+  readonly seat: Seat;
+  readonly follower: LogFollower;
+  member: Member | undefined;
+  /** The last of its messages that it knows to be stored. */
+  stored: bigint;
+};
 
 /** The stretch that is being run. */
 type Stretch = {
@@ -37,43 +39,63 @@ type Stretch = {
   /** When the first message was to be sent, and how much later each next one. */
   readonly startMs: number;
   readonly intervalMs: number;
-  readonly latencies: Histogram;
+  readonly deliver: Histogram;
+  readonly ack: Histogram;
+  readonly late: Histogram;
   readonly pending: Countdown;
   readonly problems: string[];
   acked: number;
 };
 
 /** @throws Error with the server's reason if a member is not let in. */
-export async function openStreamLoad(request: StreamJoinRequest): Promise<StreamLoad> {
-  const { port, conversationId, headSeq, textBytes, credentials } = request;
-  const turns = new Map(credentials.map(({ userId }, turn) => [userId, turn]));
+export async function openStreamLoad({ port, textBytes, seats }: StreamJoinRequest): Promise<StreamLoad> {
+  const turns = new Map(seats.map(({ userId }, turn) => [userId, turn]));
+  const readers = countReaders(seats);
   const log: StreamedMessage[] = [];
   let stretch: Stretch | undefined;
   let sent = 0;
 
-  async function open({ userId, ...credential }: Credentials): Promise<Device & { member: Member }> {
-    const follower = createLogFollower({ userId, conversationId, headSeq, textBytes });
-    const device: Device = { userId, follower, member: undefined };
+  async function open(seat: Seat): Promise<Device & { member: Member }> {
+    const { userId, token, deviceId, conversationId, headSeq } = seat;
+    const follower = createLogFollower({ holder: `user ${userId}`, conversationId, headSeq, textBytes });
+    const device: Device = { seat, follower, member: undefined, stored: 0n };
     const delivered = () => read(device);
     const lost = (reason: string) => stretch?.pending.fail(`user ${userId} was cut off: ${reason}`);
-    const member = await openMember({ ...credential, port, conversationId, inboxBytes, delivered, lost });
+    const member = await openMember({ port, token, deviceId, conversationId, inboxBytes, delivered, lost });
     return Object.assign(device, { member });
   }
-  const devices = await mapBounded(credentials, loginsMax, open);
+  const devices = await mapBounded(seats, loginsMax, open);
 
   function read(device: Device) {
     for (const timed of device.member?.takeFrames() ?? []) readFrame(device, timed);
   }
 
-  function readFrame({ userId, follower }: Device, { frame: { frame }, atMs }: TimedFrame) {
+  function readFrame(device: Device, { frame: { frame }, atMs }: TimedFrame) {
+    const { seat, follower } = device;
     const problem = problemOf(frame);
-    if (problem && stretch && stretch.problems.length < problemsMax) stretch.problems.push(`user ${userId} ${problem}`);
+    if (problem && stretch && stretch.problems.length < problemsMax)
+      stretch.problems.push(`user ${seat.userId} ${problem}`);
+    if (frame.case === "upAck" && frame.value.outcome.case === "stored") noteStored(device, frame.value.clientId, atMs);
     if (frame.case !== "push" || !frame.value.message) return;
     const { message } = frame.value;
-    if (follower.follow(message) === "repeated") return;
     const { seq, senderId, senderDevice, clientId } = message;
-    if (userId === devices[0]?.userId) log.push({ seq, senderId, device: senderDevice, clientId });
-    if (stretch) note(stretch, { isOwn: senderId === userId, index: indexOf(senderId, clientId), atMs });
+    if (senderId === seat.userId) noteStored(device, clientId, atMs);
+    if (follower.follow(message) === "repeated") return;
+    if (device === devices[0]) log.push({ seq, senderId, device: senderDevice, clientId });
+    const sinceMs = stretch && waited(stretch, indexOf(senderId, clientId), atMs);
+    if (!stretch || sinceMs === undefined) return;
+    if (senderId !== seat.userId) stretch.deliver.record(sinceMs);
+    stretch.pending.count(1);
+  }
+
+  /** By `up_ack` or by its own push, whichever comes first. */
+  function noteStored(device: Device, clientId: bigint, atMs: number) {
+    if (clientId <= device.stored) return;
+    device.stored = clientId;
+    const sinceMs = stretch && waited(stretch, indexOf(device.seat.userId, clientId), atMs);
+    if (!stretch || sinceMs === undefined) return;
+    stretch.ack.record(sinceMs);
+    stretch.acked++;
   }
 
   /** Members send in the order of their turns, each its first message, then each its second one. */
@@ -81,36 +103,57 @@ export async function openStreamLoad(request: StreamJoinRequest): Promise<Stream
     return (Number(clientId) - 1) * devices.length + (turns.get(senderId) ?? 0);
   }
 
+  const senderOf = (index: number) => devices[index % devices.length];
+
   function send(index: number) {
-    const device = devices[index % devices.length];
-    if (!device) return;
+    const device = senderOf(index);
+    if (!device?.member) return;
     read(device); // `prepare` forgets what has come
-    const { userId, member } = device;
-    member.prepare(messageOf(Math.floor(index / devices.length) + 1, userId, member.device, textBytes));
+    const { seat, member } = device;
+    member.prepare(messageOf(Math.floor(index / devices.length) + 1, seat.userId, member.device, textBytes));
     member.send();
   }
 
+  function countDeliveries(firstIndex: number, messages: number): number {
+    let deliveries = 0;
+    for (let index = firstIndex; index < firstIndex + messages; index++)
+      deliveries += readers.get(senderOf(index)?.seat.conversationId ?? 0n) ?? 0;
+    return deliveries;
+  }
+
   return {
-    async run({ messages, messagesPerSecond }) {
-      const timeoutMs = (messages / messagesPerSecond) * 1_000 + patienceMs;
-      const pending = createCountdown(messages * devices.length, { clock: systemClock, timeoutMs });
+    async run({ pace }) {
+      const timeoutMs = (pace.steps * pace.intervalUs) / 1_000 + patienceMs;
+      const pending = createCountdown(countDeliveries(sent, pace.steps), { clock: systemClock, timeoutMs });
       const now: Stretch = {
         firstIndex: sent,
-        startMs: performance.now(),
-        intervalMs: 1_000 / messagesPerSecond,
-        latencies: createHistogram(latencyUnitMs),
+        startMs: fromMachineUs(pace.startUs),
+        intervalMs: pace.intervalUs / 1_000,
+        deliver: createHistogram(latencyUnitMs),
+        ack: createHistogram(latencyUnitMs),
+        late: createHistogram(latencyUnitMs),
         pending,
         problems: [],
         acked: 0,
       };
       stretch = now;
+      sent += pace.steps;
       const busyness = watchBusyness();
-      const paced = sendPaced(now, messages, (index) => send(now.firstIndex + index), systemClock);
-      sent += messages;
+      const paced = keepPace(pace, (step, dueUs) => {
+        now.late.record((machineUs() - dueUs) / 1_000);
+        send(now.firstIndex + step);
+      });
       await Promise.all([paced, pending.done]);
       stretch = undefined;
-      const { latencies, acked, problems } = now;
-      return { deliver: latencies.observations(), acked, busyness: busyness(), problems };
+      const { deliver, ack, late, acked, problems } = now;
+      return {
+        deliver: deliver.observations(),
+        ack: ack.observations(),
+        late: late.observations(),
+        acked,
+        busyness: busyness(),
+        problems,
+      };
     },
     report: () => ({ holdings: devices.map(({ follower }) => follower.holding), log }),
     [Symbol.dispose]() {
@@ -119,22 +162,16 @@ export async function openStreamLoad(request: StreamJoinRequest): Promise<Stream
   };
 }
 
-function note(stretch: Stretch, { isOwn, index, atMs }: { isOwn: boolean; index: number; atMs: number }): void {
-  const { firstIndex, startMs, intervalMs, latencies, pending } = stretch;
-  if (index < firstIndex) return; // of an earlier stretch
-  latencies.record(Math.max(0, atMs - startMs - (index - firstIndex) * intervalMs));
-  if (isOwn) stretch.acked++;
-  pending.count(1);
+/** Members that read a conversation, by its id. */
+function countReaders(seats: readonly Seat[]): Map<bigint, number> {
+  const readers = new Map<bigint, number>();
+  for (const { conversationId } of seats) readers.set(conversationId, (readers.get(conversationId) ?? 0) + 1);
+  return readers;
 }
 
-/** Sends each message when it is due, or as soon after that as this process can: its latency counts from when it was due. */
-async function sendPaced(stretch: Stretch, messages: number, send: (index: number) => void, clock: Clock) {
-  const { startMs, intervalMs } = stretch;
-  for (let index = 0; index < messages; index++) {
-    const aheadMs = startMs + index * intervalMs - clock.monotonicMs();
-    if (aheadMs > 0) await sleep(clock, aheadMs);
-    send(index);
-  }
+/** Since a message was to be sent, in milliseconds; undefined if it belongs to an earlier stretch. */
+function waited({ firstIndex, startMs, intervalMs }: Stretch, index: number, atMs: number): number | undefined {
+  return index < firstIndex ? undefined : Math.max(0, atMs - startMs - (index - firstIndex) * intervalMs);
 }
 
 /** What a server says only when something is not as it should be. */

@@ -6,7 +6,7 @@ import {
   createMemoryStorage,
 } from "../../../clients/typescript/src/index.js";
 import type { Clock } from "../../../runtime/clock.js";
-import type { Credentials, StreamJoinRequest } from "../generator/generator-calls.js";
+import type { Seat, StreamJoinRequest } from "../generator/generator-calls.js";
 import { createLogFollower, type Holding } from "../generator/log-follower.js";
 import { createNarrowPipe, type Reading } from "./narrow-pipe.js";
 
@@ -25,12 +25,11 @@ export interface SlowDevice extends AsyncDisposable {
 
 /** Starts a client behind a pipe of its own. */
 export async function openSlowDevice(
-  { userId, token, deviceId }: Credentials,
-  options: Omit<StreamJoinRequest, "credentials"> & { clock: Clock },
+  { userId, token, deviceId, conversationId, headSeq }: Seat,
+  { port, textBytes, clock }: Omit<StreamJoinRequest, "seats"> & { clock: Clock },
 ): Promise<SlowDevice> {
-  const { port, conversationId, headSeq, textBytes, clock } = options;
   const pipe = await createNarrowPipe(port, clock);
-  const follower = createLogFollower({ userId, conversationId, headSeq, textBytes });
+  const follower = createLogFollower({ holder: `user ${userId}`, conversationId, headSeq, textBytes });
   const client = await createClient({
     url: `ws://127.0.0.1:${pipe.port}/ws`,
     token,

@@ -1,5 +1,5 @@
 import { sleep, systemClock } from "../../../runtime/clock.js";
-import type { Credentials, StreamJoinRequest } from "../generator/generator-calls.js";
+import type { StreamJoinRequest } from "../generator/generator-calls.js";
 import { loginsMax, mapBounded } from "../generator/map-bounded.js";
 import { serveCalls } from "../stage/calls.js";
 import { openSlowDevice, type SlowDevice } from "./slow-device.js";
@@ -29,13 +29,11 @@ async function untilReady(): Promise<void> {
   if (!areReady) throw new Error("a slow device was not let in");
 }
 
-const hasAll = (lastSeq: bigint) => (device: SlowDevice) => device.seq >= lastSeq;
-
-async function join({ credentials, ...request }: StreamJoinRequest): Promise<void> {
-  const open = (credential: Credentials) => openSlowDevice(credential, { ...request, clock: systemClock });
-  devices = await mapBounded(credentials, loginsMax, open);
+async function join({ seats, ...request }: StreamJoinRequest): Promise<void> {
+  devices = await mapBounded(seats, loginsMax, (seat) => openSlowDevice(seat, { ...request, clock: systemClock }));
   await untilReady();
-  if (!(await until(() => devices.every(hasAll(request.headSeq)), readyWithinMs))) {
+  const hasBegun = (device: SlowDevice, index: number) => device.seq >= (seats[index]?.headSeq ?? 0n);
+  if (!(await until(() => devices.every(hasBegun), readyWithinMs))) {
     throw new Error("a slow device did not get what was said before it came");
   }
 }
@@ -46,7 +44,7 @@ async function readOn(device: SlowDevice, lastSeq: bigint): Promise<SlowDeviceRe
   manners.delete(device);
   const behind = Number(lastSeq - device.seq);
   device.read({ kind: "fast" });
-  const isComplete = await until(() => hasAll(lastSeq)(device), catchUpWithinMs);
+  const isComplete = await until(() => device.seq >= lastSeq, catchUpWithinMs);
   const caughtUpMs = isComplete ? systemClock.monotonicMs() - startMs : undefined;
   return { manner, behind, closeCodes: device.closeCodes, caughtUpMs };
 }

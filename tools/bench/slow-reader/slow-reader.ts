@@ -1,7 +1,9 @@
 import { sleep, systemClock } from "../../../runtime/clock.js";
 import { quantiles, type Weighted } from "../figures/statistics.js";
+import { lastAckMs } from "../generator/delayed-ack.js";
 import { type GeneratorCalls, generatorModule, type StreamReport } from "../generator/generator-calls.js";
 import type { Holding } from "../generator/log-follower.js";
+import { toPace } from "../generator/pacemaker.js";
 import { type Logged, textOf } from "../generator/workload.js";
 import type { Series } from "../result.js";
 import type { Engine, Outcome, ScenarioDeps } from "../scenario.js";
@@ -27,8 +29,6 @@ import {
 const raisedLimits = { syncRatePerSecond: 100 };
 /** A server that has just started takes longer for everything. */
 const warmupSeconds = 10;
-/** Longer than devices hold acks back, in milliseconds. */
-const lastAckMs = 500;
 /**
  * A steady stream of messages in a group, in turns with and without members that stop reading or read at a trickle. In both
  * kinds of rounds the same members are connected, on connections that are new.
@@ -138,10 +138,10 @@ async function play(stage: Stage, options: SlowReaderOptions, { progress }: Scen
 
 async function join({ generator, slow }: Cast, { group, server, credentials }: Stage, options: SlowReaderOptions) {
   const readers = options.members - options.slowReaders;
-  const { conversationId, headSeq } = group;
-  const request = { port: server.port, conversationId, headSeq, textBytes: options.textBytes };
-  await generator.call("joinStream", { ...request, credentials: credentials.slice(0, readers) });
-  await slow.call("join", { ...request, credentials: credentials.slice(readers) });
+  const seats = credentials.map((credential) => ({ ...credential, ...group }));
+  const request = { port: server.port, textBytes: options.textBytes };
+  await generator.call("joinStream", { ...request, seats: seats.slice(0, readers) });
+  await slow.call("join", { ...request, seats: seats.slice(readers) });
 }
 
 async function takeLeave({ generator, slow }: Cast, { textBytes }: SlowReaderOptions) {
@@ -182,7 +182,7 @@ function createStream({ generator, slow }: Cast, { server, group }: Stage, optio
       const counts = await watchSlowCounts(server);
       if (kind === "with") await slow.call("slowDown", { trickleBytesPerSecond: trickleOf(options) });
       const messages = seconds * messagesPerSecond;
-      const report = await generator.call("runStream", { messages, messagesPerSecond });
+      const report = await generator.call("runStream", { pace: toPace(messages, messagesPerSecond) });
       sent += messages;
       acked += report.acked;
       const fates = await slow.call("readOn", { lastSeq: group.headSeq + BigInt(sent) });
