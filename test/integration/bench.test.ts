@@ -1,33 +1,19 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { parseArgs } from "node:util";
 import { runAckCost } from "../../tools/bench/acks/ack-cost.js";
 import { acksFlags } from "../../tools/bench/acks/options.js";
-import { type Flags, type OptionsOf, readFlags } from "../../tools/bench/flags.js";
 import { runGroup } from "../../tools/bench/group/group.js";
 import { groupFlags } from "../../tools/bench/group/options.js";
 import { pacedFlags } from "../../tools/bench/paced/options.js";
 import { runPaced } from "../../tools/bench/paced/paced.js";
-import type { ScenarioDeps } from "../../tools/bench/scenario.js";
 import { slowReaderFlags } from "../../tools/bench/slow-reader/options.js";
 import { runSlowReader } from "../../tools/bench/slow-reader/slow-reader.js";
-import { describeMachine } from "../../tools/bench/stage/machine.js";
-
-function depsOf(engine: ScenarioDeps["engine"]): ScenarioDeps {
-  return { engine, machine: describeMachine(), signal: new AbortController().signal, progress() {} };
-}
-
-/** @param words `--members 8 --rounds 1` */
-function read<Own extends Flags>(flags: Own, words: string): OptionsOf<Own> {
-  const named = Object.values(flags).map(({ name }) => [name, { type: "string" as const }]);
-  const { values } = parseArgs({ args: words.split(" "), options: Object.fromEntries(named) });
-  return readFlags(flags, values);
-}
+import { depsOf, readWords } from "../support/bench.js";
 
 describe("the benchmark of a group", () => {
   for (const engine of ["postgresql", "embedded"] as const) {
     it(`measures and verifies a small group on ${engine}`, async () => {
-      const outcome = await runGroup(read(groupFlags, "--members 8 --rounds 1 --warmup 1"), depsOf(engine));
+      const outcome = await runGroup(readWords(groupFlags, "--members 8 --rounds 1 --warmup 1"), depsOf(engine));
       assert.ok(outcome.kind === "measured", JSON.stringify(outcome));
       const { result } = outcome;
       assert.equal(result.rounds.length, 1);
@@ -53,7 +39,7 @@ describe("the benchmark of a group", () => {
 
   it("verifies as strictly when nothing is acknowledged while it is measured", async () => {
     const outcome = await runGroup(
-      read(groupFlags, "--members 8 --rounds 1 --warmup 1 --acks off"),
+      readWords(groupFlags, "--members 8 --rounds 1 --warmup 1 --acks off"),
       depsOf("postgresql"),
     );
     assert.ok(outcome.kind === "measured", JSON.stringify(outcome));
@@ -65,7 +51,7 @@ describe("the benchmark of a group", () => {
   });
 
   it("stops everything when it is interrupted", async () => {
-    const options = read(groupFlags, "--members 8 --rounds 1000 --warmup 1");
+    const options = readWords(groupFlags, "--members 8 --rounds 1000 --warmup 1");
     const interrupted = new AbortController();
     const progress = (line: string) => line.startsWith("warm-up") && interrupted.abort(new Error("interrupted"));
     await assert.rejects(runGroup(options, { ...depsOf("postgresql"), signal: interrupted.signal, progress }));
@@ -74,7 +60,7 @@ describe("the benchmark of a group", () => {
 
 describe("the benchmark of a group at a steady pace", () => {
   it("begins a round each second, and verifies all", async () => {
-    const outcome = await runPaced(read(pacedFlags, "--members 8 --rounds 3 --warmup 1"), depsOf("postgresql"));
+    const outcome = await runPaced(readWords(pacedFlags, "--members 8 --rounds 3 --warmup 1"), depsOf("postgresql"));
     assert.ok(outcome.kind === "measured", JSON.stringify(outcome));
     const { rounds, elapsed_ms, deliver, histograms, series, verified } = outcome.result;
     assert.equal(rounds.length, 3);
@@ -91,7 +77,7 @@ describe("the benchmark of a group at a steady pace", () => {
 
 describe("the benchmark of acks", () => {
   it("measures rounds with and without them in turns, and verifies all", async () => {
-    const outcome = await runAckCost(read(acksFlags, "--members 8 --rounds 2 --warmup 1"), depsOf("postgresql"));
+    const outcome = await runAckCost(readWords(acksFlags, "--members 8 --rounds 2 --warmup 1"), depsOf("postgresql"));
     assert.ok(outcome.kind === "measured", JSON.stringify(outcome));
     const { rounds, median, verified } = outcome.result;
     assert.equal(rounds.length, 2);
@@ -104,7 +90,7 @@ describe("the benchmark of acks", () => {
 describe("the benchmark of slow readers", () => {
   it("lets some stop reading and others trickle, and verifies that all end with everything", async () => {
     const flags = "--members 6 --slow 2 --rounds 1 --seconds 2 --rate 40";
-    const outcome = await runSlowReader(read(slowReaderFlags, flags), depsOf("postgresql"));
+    const outcome = await runSlowReader(readWords(slowReaderFlags, flags), depsOf("postgresql"));
     assert.ok(outcome.kind === "measured", JSON.stringify(outcome));
     const { rounds, verified, histograms, series } = outcome.result;
     const [round] = rounds;
@@ -116,10 +102,10 @@ describe("the benchmark of slow readers", () => {
     const [stopped, trickling] = round.with.slow.map(({ behind }) => behind);
     assert.equal(stopped, 80, "who does not read gets nothing");
     assert.ok(trickling !== undefined && trickling < 80, `who trickles lacks ${trickling}`);
-    assert.deepEqual([round.without.deliveries, round.with.deliveries], [320, 320]);
+    assert.deepEqual([round.without.deliveries, round.with.deliveries], [240, 240]);
     assert.deepEqual(
       histograms.map(({ bars }) => bars.reduce((sum, { count }) => sum + count, 0)),
-      [320, 320],
+      [240, 240],
     );
     assert.ok(series.every(({ unit, points }) => unit === "bytes" && points.length >= 4));
     assert.deepEqual([verified.sent, verified.delivered, verified.durable_rows], [240, 1_440, 240]);

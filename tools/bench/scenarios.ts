@@ -1,8 +1,15 @@
 import { acksScenario } from "./acks/scenario.js";
+import { directScenario } from "./direct/scenario.js";
 import { groupScenario } from "./group/scenario.js";
 import { pacedScenario } from "./paced/scenario.js";
 import type { Scenario } from "./scenario.js";
 import { slowReaderScenario } from "./slow-reader/scenario.js";
 
 /** Everything that can be measured, in the order of the help. */
-export const scenarios: readonly Scenario[] = [groupScenario, pacedScenario, acksScenario, slowReaderScenario];
+export const scenarios: readonly Scenario[] = [
+  groupScenario,
+  pacedScenario,
+  acksScenario,
+  slowReaderScenario,
+  directScenario,
+];
