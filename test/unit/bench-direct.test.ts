@@ -2,14 +2,14 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { parseBenchCommand } from "../../tools/bench/command.js";
 import { summarizeLatencies } from "../../tools/bench/direct/direct-result.js";
-import { takeTurns } from "../../tools/bench/direct/turns.js";
-import { type Found, judge } from "../../tools/bench/direct/verdict.js";
 import { toDistribution } from "../../tools/bench/figures/distribution.js";
 import type { Holding } from "../../tools/bench/generator/log-follower.js";
 import { machineUs } from "../../tools/bench/generator/machine-clock.js";
 import { keepPace, sharePace } from "../../tools/bench/generator/pacemaker.js";
+import { takeTurns } from "../../tools/bench/generator/turns.js";
 import { compareLogs } from "../../tools/bench/stage/durable-logs.js";
 import { dealOut } from "../../tools/bench/stage/processes.js";
+import { type Found, judge } from "../../tools/bench/stage/verdict.js";
 
 function holding(changes: Partial<Holding> = {}): Holding {
   const counts = { applied: 3, repeated: 0, misnumbered: 0, lost: 0, altered: 0 };

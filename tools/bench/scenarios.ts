@@ -1,6 +1,7 @@
 import { acksScenario } from "./acks/scenario.js";
 import { directScenario } from "./direct/scenario.js";
 import { groupScenario } from "./group/scenario.js";
+import { ingestScenario } from "./ingest/scenario.js";
 import { pacedScenario } from "./paced/scenario.js";
 import type { Scenario } from "./scenario.js";
 import { slowReaderScenario } from "./slow-reader/scenario.js";
@@ -12,4 +13,5 @@ export const scenarios: readonly Scenario[] = [
   acksScenario,
   slowReaderScenario,
   directScenario,
+  ingestScenario,
 ];

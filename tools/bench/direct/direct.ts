@@ -3,14 +3,16 @@ import { lastAckMs } from "../generator/delayed-ack.js";
 import { type GeneratorCalls, generatorModule, type Seat } from "../generator/generator-calls.js";
 import type { Holding } from "../generator/log-follower.js";
 import { sharePace, toPace } from "../generator/pacemaker.js";
+import { takeTurns } from "../generator/turns.js";
 import { textBytes } from "../generator/workload.js";
 import type { Engine, Outcome, ScenarioDeps } from "../scenario.js";
 import { type BareStage, playOnBareStage } from "../stage/bare-stage.js";
 import { type CpuMs, watchCpu } from "../stage/cpu.js";
 import { openDirects, type Pair } from "../stage/directs.js";
-import { verifyLogs } from "../stage/durable-logs.js";
+import { findBehind, verifyLogs } from "../stage/durable-logs.js";
 import { describeVersions } from "../stage/machine.js";
 import { dealOut, forkHelpers, type Helpers } from "../stage/processes.js";
+import { judge } from "../stage/verdict.js";
 import {
   type DirectResult,
   type DirectSettings,
@@ -21,8 +23,6 @@ import {
   toDirectRound,
 } from "./direct-result.js";
 import type { DirectOptions } from "./options.js";
-import { takeTurns } from "./turns.js";
-import { judge } from "./verdict.js";
 
 /** A server that has just started takes longer for everything. */
 const warmupSecondsMax = 10;
@@ -36,7 +36,11 @@ export async function runDirect(options: DirectOptions, deps: ScenarioDeps): Pro
   const { result: played, ...stage } = await playOnBareStage(stageOptions, deps, {
     prepare: openDirects,
     play: (bare, pairs) => play(bare, pairs, options, deps),
-    verify: ({ sql }, { holdings }, pairs) => verifyLogs(sql, { seats: pairs.flat(), holdings, textBytes }),
+    async verify({ sql }, { holdings }, pairs) {
+      const seats = pairs.flat();
+      const { durableRows, problems } = await verifyLogs(sql, { seats, holdings, textBytes });
+      return { durableRows, problems: [...problems, ...(await findBehind(sql, seats))] };
+    },
   });
   const { kind, verified, problems } = judge({ ...played, devicesPerMessage: 2, rows: stage });
   if (kind === "flawed") return { kind, verified, problems };

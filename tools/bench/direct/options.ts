@@ -14,7 +14,7 @@ export const directFlags = {
 export type DirectOptions = OptionsOf<typeof directFlags>;
 
 /** No limit of the server is raised for this one. */
-function checkRate({ pairs, messagesPerSecond }: { pairs: number; messagesPerSecond: number }): void {
+export function checkRate({ pairs, messagesPerSecond }: { pairs: number; messagesPerSecond: number }): void {
   const { messageRatePerSecond } = defaultLimits;
   const rateMax = messageRatePerSecond * 2 * pairs;
   if (messagesPerSecond > rateMax)

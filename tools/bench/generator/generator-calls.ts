@@ -65,6 +65,22 @@ export type StreamReport = Readonly<{
 /** A message in its place in the log; its text follows from the rest. */
 export type StreamedMessage = Readonly<{ seq: bigint; senderId: bigint; device: number; clientId: bigint }>;
 
+/** Each sends to its own conversation, where nobody else does, and has at most `window` messages without an outcome. */
+export type IngestJoinRequest = Readonly<{ port: number; textBytes: number; seats: readonly Seat[]; window: number }>;
+
+/** What became of the messages that one process has stored for so many seconds. */
+export type IngestReport = Readonly<{
+  startUs: number;
+  sent: number;
+  /** Those that their sender knew to be stored, by the second in which it learned of it; the rest came after the end. */
+  storedBySecond: readonly number[];
+  acked: number;
+  /** Of each message, from its send until its sender knew it to be stored, in milliseconds. */
+  ack: readonly Weighted[];
+  busyness: Busyness;
+  problems: readonly string[];
+}>;
+
 /** The load generator, for whoever forks it. */
 export const generatorModule = new URL("./generator.js", import.meta.url);
 
@@ -89,6 +105,12 @@ export type GeneratorCalls = {
   runStream(request: StreamRequest): Promise<StreamReport>;
   /** What each member has, and what the first one has in detail. */
   reportStream(request: undefined): Promise<{ holdings: readonly Holding[]; log: readonly StreamedMessage[] }>;
+  /** Connects and logs in senders. */
+  joinIngest(request: IngestJoinRequest): Promise<void>;
+  /** Lets all send as much as they get stored, for so long. Returns when everything is stored, or when time is up. */
+  runIngest(request: { seconds: number }): Promise<IngestReport>;
+  /** What each sender has been given back of its log. */
+  reportIngest(request: undefined): Promise<readonly Holding[]>;
   /** Closes all connections. */
   leave(request: undefined): Promise<void>;
 };

@@ -1,6 +1,7 @@
 import { serveCalls } from "../stage/calls.js";
 import type { GeneratorCalls } from "./generator-calls.js";
 import { type GroupLoad, openGroupLoad } from "./group-load.js";
+import { type IngestLoad, openIngestLoad } from "./ingest-load.js";
 import { openRawLoad, type RawLoad } from "./raw-load.js";
 import { openStreamLoad, type StreamLoad } from "./stream-load.js";
 
@@ -8,6 +9,7 @@ import { openStreamLoad, type StreamLoad } from "./stream-load.js";
 let group: GroupLoad | undefined;
 let raw: RawLoad | undefined;
 let stream: StreamLoad | undefined;
+let ingest: IngestLoad | undefined;
 
 const calls: GeneratorCalls = {
   async join(request) {
@@ -39,7 +41,19 @@ const calls: GeneratorCalls = {
     if (!stream) throw new Error("nobody has joined the stream");
     return stream.report();
   },
+  async joinIngest(request) {
+    ingest = await openIngestLoad(request);
+  },
+  async runIngest({ seconds }) {
+    if (!ingest) throw new Error("no sender has joined");
+    return await ingest.run(seconds);
+  },
+  async reportIngest() {
+    if (!ingest) throw new Error("no sender has joined");
+    return ingest.report();
+  },
   async leave() {
+    ingest?.[Symbol.dispose]();
     stream?.[Symbol.dispose]();
     group?.[Symbol.dispose]();
     raw?.[Symbol.dispose]();

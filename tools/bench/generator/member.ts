@@ -26,6 +26,8 @@ export interface Member extends Disposable {
   /** Forgets what it was told so far, and encodes what `send` will send. */
   prepare(sent: Sent): void;
   send(): void;
+  /** Sends these in one WebSocket message, and forgets nothing. */
+  say(messages: readonly Sent[]): void;
   /**
    * Resolves when the server has answered a heartbeat that leaves now.
    * @throws Error if the connection is lost first.
@@ -52,8 +54,8 @@ export type MemberOptions = Readonly<{
   conversationId: bigint;
   /** What to expect in a round, in bytes. */
   inboxBytes: number;
-  /** So many pushes have just arrived. */
-  delivered(pushes: number): void;
+  /** So many pushes have just arrived, the last of which is `lastPush`, an encoded ServerFrame. */
+  delivered(pushes: number, lastPush: Uint8Array): void;
   lost(reason: string): void;
 }>;
 
@@ -81,7 +83,7 @@ export async function openMember(options: MemberOptions): Promise<Member> {
     }
     if (!newest) return;
     acks.note(count, newest);
-    options.delivered(count);
+    options.delivered(count, newest);
   }
 
   function lost(reason: string) {
@@ -133,6 +135,10 @@ function createMember(socket: LeanSocket, { device, conversationId, acks, heartb
       message = toClientMessage(encodeFrame(toUpMsg(conversationId, sent)));
     },
     send: () => socket.write(message),
+    say(messages) {
+      const frames = messages.map((sent) => encodeFrame(toUpMsg(conversationId, sent)));
+      socket.write(toClientMessage(Buffer.concat(frames)));
+    },
     heartbeat() {
       const answered = heartbeats.next();
       socket.write(toClientMessage(encodeFrame({ case: "heartbeat", value: create(HeartbeatSchema) })));

@@ -1,4 +1,3 @@
-import { ErrorCode } from "../../../gen/ts/tidewire/v1/error_pb.js";
 import { systemClock } from "../../../runtime/clock.js";
 import { createHistogram, type Histogram } from "../figures/histogram.js";
 import { watchBusyness } from "./busyness.js";
@@ -9,6 +8,8 @@ import { fromMachineUs, machineUs } from "./machine-clock.js";
 import { loginsMax, mapBounded } from "./map-bounded.js";
 import { type Member, openMember, type TimedFrame } from "./member.js";
 import { keepPace } from "./pacemaker.js";
+import { problemOf } from "./problems.js";
+import { createTurns } from "./turns.js";
 import { messageOf } from "./workload.js";
 
 /** Members of conversations who take turns at sending at a steady rate, and who all read. */
@@ -49,7 +50,7 @@ type Stretch = {
 
 /** @throws Error with the server's reason if a member is not let in. */
 export async function openStreamLoad({ port, textBytes, seats }: StreamJoinRequest): Promise<StreamLoad> {
-  const turns = new Map(seats.map(({ userId }, turn) => [userId, turn]));
+  const turns = createTurns(seats.map(({ userId }) => userId));
   const readers = countReaders(seats);
   const log: StreamedMessage[] = [];
   let stretch: Stretch | undefined;
@@ -82,7 +83,7 @@ export async function openStreamLoad({ port, textBytes, seats }: StreamJoinReque
     if (senderId === seat.userId) noteStored(device, clientId, atMs);
     if (follower.follow(message) === "repeated") return;
     if (device === devices[0]) log.push({ seq, senderId, device: senderDevice, clientId });
-    const sinceMs = stretch && waited(stretch, indexOf(senderId, clientId), atMs);
+    const sinceMs = stretch && waited(stretch, turns.messageOf(senderId, clientId), atMs);
     if (!stretch || sinceMs === undefined) return;
     if (senderId !== seat.userId) stretch.deliver.record(sinceMs);
     stretch.pending.count(1);
@@ -92,32 +93,26 @@ export async function openStreamLoad({ port, textBytes, seats }: StreamJoinReque
   function noteStored(device: Device, clientId: bigint, atMs: number) {
     if (clientId <= device.stored) return;
     device.stored = clientId;
-    const sinceMs = stretch && waited(stretch, indexOf(device.seat.userId, clientId), atMs);
+    const sinceMs = stretch && waited(stretch, turns.messageOf(device.seat.userId, clientId), atMs);
     if (!stretch || sinceMs === undefined) return;
     stretch.ack.record(sinceMs);
     stretch.acked++;
   }
 
-  /** Members send in the order of their turns, each its first message, then each its second one. */
-  function indexOf(senderId: bigint, clientId: bigint): number {
-    return (Number(clientId) - 1) * devices.length + (turns.get(senderId) ?? 0);
-  }
-
-  const senderOf = (index: number) => devices[index % devices.length];
-
-  function send(index: number) {
-    const device = senderOf(index);
+  function send(message: number) {
+    const { sender, clientId } = turns.of(message);
+    const device = devices[sender];
     if (!device?.member) return;
     read(device); // `prepare` forgets what has come
     const { seat, member } = device;
-    member.prepare(messageOf(Math.floor(index / devices.length) + 1, seat.userId, member.device, textBytes));
+    member.prepare(messageOf(clientId, seat.userId, member.device, textBytes));
     member.send();
   }
 
   function countDeliveries(firstIndex: number, messages: number): number {
     let deliveries = 0;
     for (let index = firstIndex; index < firstIndex + messages; index++)
-      deliveries += readers.get(senderOf(index)?.seat.conversationId ?? 0n) ?? 0;
+      deliveries += readers.get(seats[turns.of(index).sender]?.conversationId ?? 0n) ?? 0;
     return deliveries;
   }
 
@@ -172,22 +167,4 @@ function countReaders(seats: readonly Seat[]): Map<bigint, number> {
 /** Since a message was to be sent, in milliseconds; undefined if it belongs to an earlier stretch. */
 function waited({ firstIndex, startMs, intervalMs }: Stretch, index: number, atMs: number): number | undefined {
   return index < firstIndex ? undefined : Math.max(0, atMs - startMs - (index - firstIndex) * intervalMs);
-}
-
-/** What a server says only when something is not as it should be. */
-function problemOf(frame: TimedFrame["frame"]["frame"]): string | undefined {
-  switch (frame.case) {
-    case "upNack":
-      return "was put off";
-    case "upAck":
-      return frame.value.outcome.case === "refused"
-        ? `was refused: ${ErrorCode[frame.value.outcome.value]}`
-        : undefined;
-    case "error":
-      return `got the error ${ErrorCode[frame.value.code]}`;
-    case "goaway":
-      return "was sent away";
-    default:
-      return undefined;
-  }
 }

@@ -1,6 +1,7 @@
-import { sleep, systemClock } from "../../../runtime/clock.js";
+import { systemClock } from "../../../runtime/clock.js";
 import type { StreamJoinRequest } from "../generator/generator-calls.js";
 import { loginsMax, mapBounded } from "../generator/map-bounded.js";
+import { until } from "../generator/until.js";
 import { serveCalls } from "../stage/calls.js";
 import { openSlowDevice, type SlowDevice } from "./slow-device.js";
 import type { SlowDeviceReport, SlowDevicesCalls } from "./slow-devices-calls.js";
@@ -9,20 +10,9 @@ import type { SlowDeviceReport, SlowDevicesCalls } from "./slow-devices-calls.js
 let devices: SlowDevice[] = [];
 const manners = new Map<SlowDevice, SlowDeviceReport["manner"]>();
 
-const pollMs = 5;
 const readyWithinMs = 30_000;
 /** After a stretch, until a device has everything, in milliseconds. */
 const catchUpWithinMs = 120_000;
-
-/** False if time was up first. */
-async function until(isTrue: () => boolean, withinMs: number): Promise<boolean> {
-  const deadlineMs = systemClock.monotonicMs() + withinMs;
-  while (!isTrue()) {
-    if (systemClock.monotonicMs() > deadlineMs) return false;
-    await sleep(systemClock, pollMs);
-  }
-  return true;
-}
 
 async function untilReady(): Promise<void> {
   const areReady = await until(() => devices.every(({ isReady }) => isReady), readyWithinMs);

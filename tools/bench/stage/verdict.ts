@@ -1,6 +1,6 @@
 import type { Holding } from "../generator/log-follower.js";
 import type { Verified } from "../result.js";
-import type { RowsVerdict } from "../stage/durable-rows.js";
+import type { RowsVerdict } from "./durable-rows.js";
 
 /** What is to be, and what devices and the database have. */
 export type Found = Readonly<{
