@@ -2,6 +2,7 @@ import { acksScenario } from "./acks/scenario.js";
 import { directScenario } from "./direct/scenario.js";
 import { groupScenario } from "./group/scenario.js";
 import { ingestScenario } from "./ingest/scenario.js";
+import { lossScenario } from "./loss/scenario.js";
 import { pacedScenario } from "./paced/scenario.js";
 import type { Scenario } from "./scenario.js";
 import { slowReaderScenario } from "./slow-reader/scenario.js";
@@ -13,5 +14,6 @@ export const scenarios: readonly Scenario[] = [
   acksScenario,
   slowReaderScenario,
   directScenario,
+  lossScenario,
   ingestScenario,
 ];
