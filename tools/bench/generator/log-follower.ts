@@ -63,10 +63,11 @@ export function createLogFollower(options: LogFollowerOptions): LogFollower {
     );
   }
 
-  function checkNumber({ seq: place, senderId, clientId }: Message) {
+  /** A hole in the log may hold what is missing between two numbers. */
+  function checkNumber({ seq: place, senderId, clientId }: Message, missing: number) {
     const last = clientIds.get(senderId);
     clientIds.set(senderId, clientId);
-    if (last === undefined || clientId === last + 1n) return;
+    if (last === undefined || clientId === last + 1n || (missing > 0 && clientId > last)) return;
     tally.misnumbered++;
     complain(`got message ${clientId} of user ${senderId} after its message ${last}, at seq ${place}`);
   }
@@ -82,7 +83,7 @@ export function createLogFollower(options: LogFollowerOptions): LogFollower {
       tally.lost += missing;
       seq = message.seq;
       hash.update(`${message.seq} ${message.senderId} ${message.senderDevice} ${message.clientId}\n`);
-      checkNumber(message);
+      checkNumber(message, missing);
       if (isAsSent(message)) tally.applied++;
       else {
         tally.altered++;
