@@ -11,14 +11,13 @@ import { createOrigins } from "./edge/cors.js";
 import { createEdge } from "./edge/edge.js";
 import { createPublicApi } from "./edge/public-api.js";
 import { type NodeOptions, startNode } from "./node.js";
-import { listen, type SocketServer } from "./server/server.js";
+import { listen, type PortSharing, type SocketServer } from "./server/server.js";
 
 /** A running gateway: sockets on one side, services and fabric on the other. */
 export interface Gateway extends AsyncDisposable {
   readonly port: number;
-  readonly connections: number;
   /** What it holds, by name, as GatewayNode tells it. */
-  sizes(): Readonly<Record<string, number>>;
+  sizes(): Promise<Readonly<Record<string, number>>>;
   /** Takes no more connections and messages, answers what is in flight, and says goodbye. Resolves when all have gone. */
   drain(signal: AbortSignal): Promise<void>;
 }
@@ -27,6 +26,8 @@ export type GatewayOptions = Omit<NodeOptions, "callMaxBytes" | "callTimeoutMs">
   Readonly<{
     host: string;
     port: number;
+    /** Whether other threads of this process listen on the same port; the system then deals connections out. */
+    portSharing: PortSharing;
     allowedOrigins: readonly string[];
     maxBackpressureBytes: number;
   }>;
@@ -74,6 +75,7 @@ export async function startGateway(options: GatewayOptions, deps: GatewayDeps): 
   const server: SocketServer = await listen({
     host: options.host,
     port: options.port,
+    portSharing: options.portSharing,
     path: "/ws",
     subprotocol: SUBPROTOCOL,
     hardMessageMaxBytes: 2 * options.limits.messageMaxBytes,
@@ -94,10 +96,7 @@ export async function startGateway(options: GatewayOptions, deps: GatewayDeps): 
 
   return {
     port: server.port,
-    get connections() {
-      return connections.count;
-    },
-    sizes: node.sizes,
+    sizes: async () => node.sizes(),
     async drain(signal) {
       admission.close();
       server.stopListening();

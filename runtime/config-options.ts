@@ -148,6 +148,11 @@ export const configOptions = {
     "Most bytes that wait for a device which reads too slowly.",
   ),
   lanes: option(integer(1, 64), 2, "Batches of messages that may be on the way to the database at a time."),
+  socketThreads: option(
+    integer(1, 64),
+    1,
+    "Event loops that share the port, each in a thread of its own if there are several. Limits of one address count in each.",
+  ),
   serviceThreads: option(
     either(choice("auto"), integer(0, 64)),
     "auto",

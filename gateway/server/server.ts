@@ -51,10 +51,14 @@ export type PlainRequest = Readonly<{
 
 export type PlainResponse = Readonly<{ status: number; headers: Headers; body: Uint8Array }>;
 
+/** `exclusive`: a port that another program has is an error. `shared`: the system deals connections out to all who listen. */
+export type PortSharing = "exclusive" | "shared";
+
 export type SocketServerOptions = Readonly<{
   host: string;
   /** 0: any free port. */
   port: number;
+  portSharing: PortSharing;
   path: string;
   subprotocol: string;
   /** A larger message ends the connection without a word, so it is twice what the protocol allows. */
@@ -101,13 +105,9 @@ export async function listen(options: SocketServerOptions): Promise<SocketServer
   app.any("/*", (response, request) => handleRequest(options, response, request));
 
   const listening = await new Promise<uWS.us_listen_socket | false>((resolve) => {
-    (app as unknown as ExclusiveListener).listen(options.host, options.port, EXCLUSIVE_PORT, resolve);
+    (app as unknown as Listener).listen(options.host, options.port, listenOptions[options.portSharing], resolve);
   });
-  if (!listening) {
-    const advice =
-      "another program has the port, or the address is not of this machine. Set another with --port or TIDEWIRE_PORT";
-    throw new TidewireError(ErrorCode.UNAVAILABLE, `cannot listen on ${options.host}:${options.port}: ${advice}`);
-  }
+  if (!listening) throw portError(options);
   let accepting = true;
   const stopListening = () => {
     if (accepting) uWS.us_listen_socket_close(listening);
@@ -124,12 +124,19 @@ export async function listen(options: SocketServerOptions): Promise<SocketServer
   };
 }
 
+/** Why nobody can listen there, for an operator. */
+export function portError({ host, port }: Pick<SocketServerOptions, "host" | "port">): TidewireError {
+  const advice =
+    "another program has the port, or the address is not of this machine. Set another with --port or TIDEWIRE_PORT";
+  return new TidewireError(ErrorCode.UNAVAILABLE, `cannot listen on ${host}:${port}: ${advice}`);
+}
+
 /**
- * Without this option the port is shared, and a forgotten server silently takes half of the clients. The library has
- * this overload; its typings do not.
+ * Without an option the port is shared, and a forgotten server silently takes half of the clients. The library has this
+ * overload; its typings do not.
  */
-const EXCLUSIVE_PORT = 1;
-interface ExclusiveListener {
+const listenOptions: Readonly<Record<PortSharing, number>> = { exclusive: 1, shared: 0 };
+interface Listener {
   listen(host: string, port: number, options: number, done: (socket: uWS.us_listen_socket | false) => void): unknown;
 }
 

@@ -5,7 +5,7 @@ export type CountedServerCalls = {
   /** Lets time pass, without waiting for it. */
   leap(request: { ms: number }): Promise<void>;
   /** Open WebSockets. */
-  connections(request: undefined): number;
+  connections(request: undefined): Promise<number>;
   /** After garbage collection. */
   takeStock(request: undefined): Promise<ServerStock>;
   /** Stops it, and tells what it still holds. */

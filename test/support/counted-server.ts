@@ -30,17 +30,17 @@ const calls: CountedServerCalls = {
     return server.port;
   },
   leap: ({ ms }) => clock.leap(ms),
-  connections: () => server?.connections() ?? 0,
+  connections: async () => (await server?.sizes())?.["connections"] ?? 0,
   async takeStock() {
     for (let pass = 0; pass < 3; pass++) {
       collectGarbage();
       await new Promise((resolve) => setTimeout(resolve, 50)); // finalizers run in turns of the event loop
     }
-    return takeStock(server?.sizes() ?? {}, metrics);
+    return takeStock((await server?.sizes()) ?? {}, metrics);
   },
   async stop() {
     await shutdown.run();
-    return takeStock(server?.sizes() ?? {}, metrics);
+    return takeStock((await server?.sizes()) ?? {}, metrics);
   },
 };
 

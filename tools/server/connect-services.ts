@@ -1,13 +1,12 @@
 import { availableParallelism } from "node:os";
-import { createConnectRouter, type Transport } from "@connectrpc/connect";
-import { createUniversalHandlerClient } from "@connectrpc/connect/protocol";
+import { createConnectRouter } from "@connectrpc/connect";
+import { createUniversalHandlerClient, type UniversalClientFn } from "@connectrpc/connect/protocol";
 import type { Clock } from "../../runtime/clock.js";
 import { type Config, limitsOf, secretsOf } from "../../runtime/config.js";
 import type { Fabric } from "../../runtime/fabric/fabric.js";
 import { createIdGenerator } from "../../runtime/ids.js";
 import type { Logger } from "../../runtime/log.js";
 import type { Metrics } from "../../runtime/metrics.js";
-import { toInMemoryTransport } from "../../runtime/port-transport.js";
 import type { loadSigningKey } from "../../services/account/signing-key.js";
 import type { LogStore } from "../../services/message/log-store.js";
 import type { Publisher } from "../../services/push/publish.js";
@@ -18,9 +17,10 @@ import { createAdaptiveClient } from "../../services/threads/adaptive-client.js"
 import { createPlacement, defaultPlacement } from "../../services/threads/placement.js";
 import { startThreadPool, type ThreadPool } from "../../services/threads/thread-pool.js";
 
-/** The services, behind a transport that stays in this process. */
+/** The services, in this process. */
 export interface ConnectedServices extends AsyncDisposable {
-  readonly transport: Transport;
+  /** Does the calls of gateways. */
+  readonly client: UniversalClientFn;
   /** What other threads have counted: a registry as JSON for each. */
   collectMetrics(): Promise<object[][]>;
 }
@@ -60,7 +60,7 @@ export async function connectServices(config: Config, deps: ServiceDeps): Promis
       metrics: deps.metrics,
     });
   return {
-    transport: toInMemoryTransport(client ?? here),
+    client: client ?? here,
     collectMetrics: async () => (await pool?.collectMetrics()) ?? [],
     async [Symbol.asyncDispose]() {
       await pool?.[Symbol.asyncDispose]();

@@ -1,9 +1,6 @@
 import { randomUUID } from "node:crypto";
-import { create } from "@bufbuild/protobuf";
-import { startGateway } from "../../gateway/gateway.js";
-import { LimitsSchema } from "../../gen/ts/tidewire/v1/frame_pb.js";
 import { type Clock, systemClock } from "../../runtime/clock.js";
-import { type Config, limitsOf } from "../../runtime/config.js";
+import type { Config } from "../../runtime/config.js";
 import { createMemoryFabric } from "../../runtime/fabric/memory.js";
 import type { Logger } from "../../runtime/log.js";
 import type { Metrics } from "../../runtime/metrics.js";
@@ -17,6 +14,7 @@ import { startUpkeep } from "../../services/upkeep/upkeep.js";
 import { connectServices } from "./connect-services.js";
 import { openDataDirectory } from "./data-directory.js";
 import { startMetricsServer } from "./metrics-server.js";
+import { openGateway } from "./open-gateway.js";
 
 /** Everything of Tidewire in one process. */
 export type Server = Readonly<{
@@ -26,9 +24,8 @@ export type Server = Readonly<{
   engine: Store["engine"];
   /** Aborted when this process has to end: its database has died, or another process has taken over its node id. */
   lost: AbortSignal;
-  connections(): number;
   /** What gateway and fabric hold, by name, for tests that look for leaks. */
-  sizes(): Readonly<Record<string, number>>;
+  sizes(): Promise<Readonly<Record<string, number>>>;
 }>;
 
 export type ServerDeps = Readonly<{ log: Logger; metrics: Metrics; shutdown: Shutdown; clock?: Clock }>;
@@ -80,20 +77,17 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Ser
   );
   const gateway = own(
     "gateway",
-    await startGateway(toGatewayOptions(config), {
-      services: services.transport,
-      fabric,
-      clock,
-      log,
-      metrics,
-      unreadyBecause,
-    }),
+    await openGateway(config, { services: services.client, fabric, clock, log, metrics, unreadyBecause }),
   );
   shutdown.add({ name: "connections", deadlineMs: config.drainTimeoutMs, run: (signal) => gateway.drain(signal) });
   const metricsServer =
     config.metricsPort === "off"
       ? undefined
-      : own("metrics", await startMetricsServer(config.metricsPort, metrics, services.collectMetrics));
+      : own("metrics", await startMetricsServer(config.metricsPort, metrics, collectMetrics));
+
+  async function collectMetrics(): Promise<object[][]> {
+    return (await Promise.all([services.collectMetrics(), gateway.collectMetrics()])).flat();
+  }
 
   async function unreadyBecause(): Promise<string[]> {
     try {
@@ -109,24 +103,6 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Ser
     metricsPort: metricsServer?.port,
     engine: store.engine,
     lost: store.lost,
-    connections: () => gateway.connections,
-    sizes: () => ({ ...gateway.sizes(), fabric: fabric.size }),
-  };
-}
-
-function toGatewayOptions(config: Config) {
-  const { host, port, allowedOrigins, maxBackpressureBytes, loginTimeoutMs, heartbeatIntervalMs, ackDelayMs } = config;
-  return {
-    host,
-    port,
-    allowedOrigins,
-    maxBackpressureBytes,
-    loginTimeoutMs,
-    heartbeatIntervalMs,
-    ackDelayMs,
-    strangersPerAddressMax: config.unauthenticatedPerIpMax,
-    lanes: config.lanes,
-    laneQueueMaxBytes: config.laneQueueMaxBytes,
-    limits: create(LimitsSchema, limitsOf(config)),
+    sizes: async () => ({ ...(await gateway.sizes()), fabric: fabric.size }),
   };
 }
