@@ -16,21 +16,22 @@ export interface Connections {
 export function createConnections(context: GatewayContext): Connections {
   const connections = new Set<Connection>();
   let whenGone: () => void = () => {};
+
+  function over(connection: Connection) {
+    connections.delete(connection);
+    context.metrics.connections.dec();
+    if (connections.size === 0) whenGone();
+  }
+
   return {
     get count() {
       return connections.size;
     },
     open(socket) {
-      const connection = createConnection(socket, context);
+      const connection = createConnection(socket, context, over);
       connections.add(connection);
       context.metrics.connections.inc();
-      const closed = () => {
-        connections.delete(connection);
-        context.metrics.connections.dec();
-        connection.closed();
-        if (connections.size === 0) whenGone();
-      };
-      return { message: connection.message, dropped: connection.dropped, drained: connection.drained, closed };
+      return connection;
     },
     dispatch(event) {
       for (const connection of [...connections]) connection.dispatch(event());

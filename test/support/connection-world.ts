@@ -242,10 +242,16 @@ function connect(context: GatewayContext, clock: ManualClock, topics: Topics, re
   }
 
   context.strangers.enter(remoteAddress);
-  const handler = createConnection(socket, context);
+  const handler = createConnection(socket, context, () => {});
   const sendBytes = (bytes: Uint8Array) => handler.message(bytes, "binary");
   return {
-    connection: { ...handler, closed: end },
+    connection: {
+      dispatch: (event) => handler.dispatch(event),
+      message: (message, kind) => handler.message(message, kind),
+      dropped: () => handler.dropped(),
+      drained: () => handler.drained(),
+      closed: end,
+    },
     topics: own,
     messages,
     get closed() {
