@@ -90,7 +90,7 @@ export async function listen(options: SocketServerOptions): Promise<SocketServer
     open: (ws) => {
       const connection = ws.getUserData();
       connection.isOpen = true;
-      connection.handler = options.open(createSocket(ws, connection));
+      connection.handler = options.open(new OpenSocket(ws, connection));
     },
     message: (ws, message, isBinary) =>
       ws.getUserData().handler?.message(new Uint8Array(message), isBinary ? "binary" : "text"),
@@ -140,16 +140,35 @@ interface Listener {
   listen(host: string, port: number, options: number, done: (socket: uWS.us_listen_socket | false) => void): unknown;
 }
 
-function createSocket(ws: WebSocket<Connection>, connection: Connection): Socket {
-  return {
-    remoteAddress: connection.remoteAddress,
-    send(message) {
-      if (connection.isOpen && ws.send(message, true) === DROPPED) connection.handler?.dropped();
-    },
-    subscribe: (topic) => void (connection.isOpen && ws.subscribe(topic)),
-    unsubscribe: (topic) => void (connection.isOpen && ws.unsubscribe(topic)),
-    close: (code, reason) => void (connection.isOpen && ws.end(code, reason)),
-  };
+class OpenSocket implements Socket {
+  readonly #ws: WebSocket<Connection>;
+  readonly #connection: Connection;
+
+  constructor(ws: WebSocket<Connection>, connection: Connection) {
+    this.#ws = ws;
+    this.#connection = connection;
+  }
+
+  get remoteAddress() {
+    return this.#connection.remoteAddress;
+  }
+
+  send(message: Uint8Array) {
+    const { isOpen, handler } = this.#connection;
+    if (isOpen && this.#ws.send(message, true) === DROPPED) handler?.dropped();
+  }
+
+  subscribe(topic: string) {
+    if (this.#connection.isOpen) this.#ws.subscribe(topic);
+  }
+
+  unsubscribe(topic: string) {
+    if (this.#connection.isOpen) this.#ws.unsubscribe(topic);
+  }
+
+  close(code: number, reason: string) {
+    if (this.#connection.isOpen) this.#ws.end(code, reason);
+  }
 }
 
 /** What `ws.send` returns when the backpressure limit kept a message back. */

@@ -22,7 +22,22 @@ export type TimingWheelOptions = Readonly<{
   nowMs: number;
 }>;
 
-type Timer = { dueTick: number; run: () => void };
+/** In the slot that it lies in until it has run, or is disposed of. */
+class Timer implements Disposable {
+  readonly dueTick: number;
+  readonly run: () => void;
+  readonly #remove: (timer: Timer) => void;
+
+  constructor(dueTick: number, run: () => void, remove: (timer: Timer) => void) {
+    this.dueTick = dueTick;
+    this.run = run;
+    this.#remove = remove;
+  }
+
+  [Symbol.dispose](): void {
+    this.#remove(this);
+  }
+}
 
 export function createTimingWheel({ tickMs, slots, nowMs }: TimingWheelOptions): TimingWheel {
   const wheel = Array.from({ length: slots }, () => new Set<Timer>());
@@ -49,10 +64,10 @@ export function createTimingWheel({ tickMs, slots, nowMs }: TimingWheelOptions):
 
   return {
     schedule(atMs, run) {
-      const timer = { dueTick: Math.max(tick + 1, Math.ceil(atMs / tickMs)), run };
+      const timer = new Timer(Math.max(tick + 1, Math.ceil(atMs / tickMs)), run, remove);
       slotOf(timer.dueTick).add(timer);
       size++;
-      return { [Symbol.dispose]: () => void remove(timer) };
+      return timer;
     },
     advance(nowMs) {
       const untilTick = Math.floor(nowMs / tickMs);

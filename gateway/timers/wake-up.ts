@@ -8,24 +8,37 @@ export interface WakeUp extends Disposable {
 
 /** @param wake has to arm it again, with the deadline as it then is. */
 export function createWakeUp(timers: Pick<Timers, "at">, wake: () => void): WakeUp {
-  let armed: { atMs: number; timer: Disposable } | undefined;
+  return new Alarm(timers, wake);
+}
 
-  function disarm() {
-    armed?.timer[Symbol.dispose]();
-    armed = undefined;
+class Alarm implements WakeUp {
+  readonly #timers: Pick<Timers, "at">;
+  readonly #wake: () => void;
+  /** The same for every timer. */
+  readonly #ring = () => this.#run();
+  #timer: Disposable | undefined;
+  #atMs = 0;
+
+  constructor(timers: Pick<Timers, "at">, wake: () => void) {
+    this.#timers = timers;
+    this.#wake = wake;
   }
 
-  return {
-    arm(atMs) {
-      if (atMs === undefined) return disarm();
-      if (armed && armed.atMs <= atMs) return;
-      disarm();
-      const timer = timers.at(atMs, () => {
-        armed = undefined;
-        wake();
-      });
-      armed = { atMs, timer };
-    },
-    [Symbol.dispose]: disarm,
-  };
+  arm(atMs: number | undefined): void {
+    if (atMs === undefined) return this[Symbol.dispose]();
+    if (this.#timer && this.#atMs <= atMs) return;
+    this[Symbol.dispose]();
+    this.#timer = this.#timers.at(atMs, this.#ring);
+    this.#atMs = atMs;
+  }
+
+  [Symbol.dispose](): void {
+    this.#timer?.[Symbol.dispose]();
+    this.#timer = undefined;
+  }
+
+  #run(): void {
+    this.#timer = undefined;
+    this.#wake();
+  }
 }
