@@ -12,7 +12,7 @@ type Dispatcher = Readonly<{ dispatch(event: SessionEvent): void }>;
 export class DeviceSession implements LocalSession, UplinkSource {
   readonly identity: Identity;
   flow = newFlow;
-  readonly pushed = new Set<bigint>();
+  pushed: Set<bigint> | undefined;
   readonly #connection: Dispatcher;
   readonly #socket: Socket;
   readonly #context: Pick<GatewayContext, "downlink" | "metrics">;

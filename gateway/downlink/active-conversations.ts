@@ -53,7 +53,7 @@ export function createActiveConversations(
     ringBytes -= conversation.ring.bytes;
     conversation.mending?.[Symbol.dispose]();
     conversation.look?.timer[Symbol.dispose]();
-    for (const session of conversation.subscribers.present()) session.pushed.delete(conversation.id);
+    for (const session of conversation.subscribers.present()) session.pushed?.delete(conversation.id);
     conversations.delete(conversation.id);
   }
 
@@ -79,7 +79,7 @@ export function createActiveConversations(
         nextSeq: firstSeq,
         ring: createFrameRing(limits),
         sendTimes: createSendTimes(),
-        subscribers: createSubscribers((session) => session.pushed.delete(id)),
+        subscribers: createSubscribers((session) => session.pushed?.delete(id)),
         rosterSeq: 0n,
         mending: undefined,
         look: undefined,

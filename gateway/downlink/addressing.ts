@@ -1,7 +1,7 @@
 import type { LogEntry } from "../../gen/ts/tidewire/v1/delivery_pb.js";
 import { type Hub, userTopic } from "../hub/hub.js";
 import { conversationTopic } from "../hub/listeners.js";
-import type { LocalSession } from "../hub/local-session.js";
+import { type LocalSession, notePushed } from "../hub/local-session.js";
 import type { ActiveConversation } from "./active-conversations.js";
 import type { Publication } from "./publication.js";
 
@@ -32,7 +32,7 @@ export function createAddressing(hub: Hub, missed: (session: LocalSession) => vo
       if (!isInOrder) continue;
       for (const session of hub.sessionsOf(userId)) {
         conversation.subscribers.add(session, entry.seq - 1n);
-        session.pushed.add(conversation.id); // also if it was there as a listener: it is none from here on
+        notePushed(session, conversation.id); // also if it was there as a listener: it is none from here on
         listed++;
       }
     }
@@ -102,7 +102,7 @@ export function createAddressing(hub: Hub, missed: (session: LocalSession) => vo
   /** What is not acknowledged yet is still sent again, up to the end. */
   function end({ id, subscribers }: ActiveConversation, session: LocalSession, lastSeq: bigint) {
     subscribers.end(session, lastSeq);
-    if (subscribers.has(session)) session.pushed.add(id);
+    if (subscribers.has(session)) notePushed(session, id);
   }
 
   function note(conversation: ActiveConversation, { rosterSeq }: LogEntry) {

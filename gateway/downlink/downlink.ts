@@ -5,7 +5,7 @@ import type { StreamEntry } from "../../runtime/fabric/fabric.js";
 import type { Metrics } from "../../runtime/metrics.js";
 import type { Hub } from "../hub/hub.js";
 import type { ListeningObserver } from "../hub/listeners.js";
-import type { LocalSession } from "../hub/local-session.js";
+import { type LocalSession, notePushed } from "../hub/local-session.js";
 import type { Timers } from "../timers/timers.js";
 import {
   type ActiveConversation,
@@ -185,11 +185,11 @@ export function createDownlink(options: DownlinkOptions): Downlink {
     ended(session, conversationId, lastSeq) {
       const subscribers = conversations.get(conversationId)?.subscribers;
       subscribers?.end(session, lastSeq);
-      if (subscribers?.has(session)) session.pushed.add(conversationId);
+      if (subscribers?.has(session)) notePushed(session, conversationId);
     },
     missed,
     forget(session) {
-      const heard = [...session.pushed, ...hub.conversationsOf(session)];
+      const heard = [...(session.pushed ?? []), ...hub.conversationsOf(session)];
       for (const id of heard) conversations.get(id)?.subscribers.remove(session);
     },
     forgetIdle: () => conversations.forgetIdle(monotonicMs() - limits.idleMs),

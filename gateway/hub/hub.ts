@@ -49,12 +49,14 @@ export const userTopic = (userId: bigint) => `u${userId}`;
 
 export function createHub(options: HubOptions): Hub {
   const { gateway, routes, leaseMs, observer, onError } = options;
-  const users = new Map<bigint, Map<LocalSession, Attachment>>();
+  /** A user's devices are few: a scan of a short array beats a map of maps. */
+  const users = new Map<bigint, Attachment[]>();
   const listeners = createListeners(options);
   let sessionCount = 0;
 
-  const attachmentsOf = (userId: bigint) => users.get(userId)?.values() ?? [];
-  const attachmentOf = (session: LocalSession) => users.get(session.identity.userId)?.get(session);
+  const attachmentsOf = (userId: bigint) => users.get(userId) ?? [];
+  const attachmentOf = (session: LocalSession) =>
+    users.get(session.identity.userId)?.find((attachment) => attachment.session === session);
   const routeOf = ({ identity: { userId, device, epoch } }: LocalSession): Route => ({
     userId,
     device,
@@ -64,7 +66,7 @@ export function createHub(options: HubOptions): Hub {
 
   /** The fence of a newer session of the same device may have come before an older one got here. */
   function fenceOlder({ identity: { userId, device } }: LocalSession) {
-    const same = [...attachmentsOf(userId)].filter(({ session }) => session.identity.device === device);
+    const same = attachmentsOf(userId).filter(({ session }) => session.identity.device === device);
     const epoch = same.reduce(
       (newest, { session }) => (session.identity.epoch > newest ? session.identity.epoch : newest),
       0n,
@@ -85,19 +87,14 @@ export function createHub(options: HubOptions): Hub {
       for (const { session } of attachmentsOf(userId)) yield session;
     },
     *sessions() {
-      for (const attachments of users.values()) yield* attachments.keys();
+      for (const attachments of users.values()) for (const { session } of attachments) yield session;
     },
     async attach(session) {
       const { userId } = session.identity;
-      const attachments = users.get(userId) ?? new Map<LocalSession, Attachment>();
-      users.set(userId, attachments);
-      attachments.set(session, {
-        session,
-        conversations: new Set(),
-        waiting: new Map(),
-        left: undefined,
-        isPaused: false,
-      });
+      const attachment = { session, conversations: undefined, waiting: undefined, left: undefined, isPaused: false };
+      const attachments = users.get(userId);
+      if (attachments) attachments.push(attachment);
+      else users.set(userId, [attachment]);
       sessionCount++;
       session.subscribe(userTopic(userId));
       fenceOlder(session);
@@ -106,13 +103,13 @@ export function createHub(options: HubOptions): Hub {
     },
     async detach(session) {
       const { userId } = session.identity;
-      const attachments = users.get(userId);
-      const attachment = attachments?.get(session);
-      if (!attachments || !attachment) return;
-      attachments.delete(session);
-      if (attachments.size === 0) users.delete(userId);
+      const attachment = attachmentOf(session);
+      if (!attachment) return;
+      const others = attachmentsOf(userId).filter((other) => other !== attachment);
+      if (others.length === 0) users.delete(userId);
+      else users.set(userId, others);
       sessionCount--;
-      const heard = [...attachment.conversations, ...attachment.waiting.keys()];
+      const heard = [...(attachment.conversations ?? []), ...(attachment.waiting?.keys() ?? [])];
       await Promise.all(heard.map((conversationId) => listeners.unlisten(attachment, conversationId)));
       await routes.detach(routeOf(session));
     },
@@ -148,9 +145,7 @@ export function createHub(options: HubOptions): Hub {
     dismiss: listeners.dismiss,
     isListening(session, conversationId) {
       const attachment = attachmentOf(session);
-      return attachment
-        ? attachment.conversations.has(conversationId) || attachment.waiting.has(conversationId)
-        : false;
+      return Boolean(attachment?.conversations?.has(conversationId) || attachment?.waiting?.has(conversationId));
     },
     listenersOf: listeners.of,
     conversationsOf: (session) => attachmentOf(session)?.conversations ?? [],
@@ -174,5 +169,5 @@ export function createHub(options: HubOptions): Hub {
 }
 
 function topicsOf({ session, conversations }: Attachment): string[] {
-  return [userTopic(session.identity.userId), ...[...conversations].map(conversationTopic)];
+  return [userTopic(session.identity.userId), ...[...(conversations ?? [])].map(conversationTopic)];
 }

@@ -1,12 +1,12 @@
 import type { GatewayId, Routes } from "../../runtime/fabric/fabric.js";
 import type { LocalSession } from "./local-session.js";
 
-/** What one session listens to. */
+/** What one session listens to. Collections are made when something comes into them: most sessions have none. */
 export type Attachment = {
   readonly session: LocalSession;
-  readonly conversations: Set<bigint>;
+  conversations: Set<bigint> | undefined;
   /** Conversations that it will listen to, each with the change of members that has to arrive here first. */
-  readonly waiting: Map<bigint, bigint>;
+  waiting: Map<bigint, bigint> | undefined;
   /** Conversations that it has left while its interests are being read: the reading may be older. */
   left: Set<bigint> | undefined;
   /** True while its socket cannot take more. */
@@ -56,13 +56,14 @@ export function createListeners(options: ListenersOptions): Listeners {
   const audiences = new Map<bigint, Audience>();
 
   async function listen(attachment: Attachment, conversationId: bigint, rosterSeq: bigint) {
-    const { session, conversations } = attachment;
+    const { session } = attachment;
     const audience = audiences.get(conversationId) ?? { listeners: new Set(), waiting: new Set(), rosterSeq };
     audiences.set(conversationId, audience); // an older rosterSeq stays: that change has not reached the others here
-    if (conversations.has(conversationId)) return;
+    if (attachment.conversations?.has(conversationId)) return;
     if (audience.rosterSeq < rosterSeq) return wait(attachment, conversationId, audience, rosterSeq);
     stopWaiting(attachment, conversationId, audience);
-    conversations.add(conversationId);
+    attachment.conversations ??= new Set();
+    attachment.conversations.add(conversationId);
     audience.listeners.add(attachment);
     if (!attachment.isPaused) session.subscribe(conversationTopic(conversationId));
     observer.began(session, conversationId);
@@ -71,19 +72,20 @@ export function createListeners(options: ListenersOptions): Listeners {
 
   /** Entries from before this session's membership may be on their way to the others. */
   function wait(attachment: Attachment, conversationId: bigint, audience: Audience, rosterSeq: bigint) {
+    attachment.waiting ??= new Map();
     attachment.waiting.set(conversationId, rosterSeq);
     audience.waiting.add(attachment);
   }
 
   function stopWaiting(attachment: Attachment, conversationId: bigint, audience: Audience) {
-    if (attachment.waiting.delete(conversationId)) audience.waiting.delete(attachment);
+    if (attachment.waiting?.delete(conversationId)) audience.waiting.delete(attachment);
   }
 
   async function unlisten(attachment: Attachment, conversationId: bigint, lastSeq?: bigint) {
     const audience = audiences.get(conversationId);
     if (!audience) return;
     stopWaiting(attachment, conversationId, audience);
-    if (!attachment.conversations.delete(conversationId)) return;
+    if (!attachment.conversations?.delete(conversationId)) return;
     audience.listeners.delete(attachment);
     attachment.session.unsubscribe(conversationTopic(conversationId));
     if (lastSeq !== undefined) observer.ended(attachment.session, conversationId, lastSeq);
@@ -93,8 +95,8 @@ export function createListeners(options: ListenersOptions): Listeners {
   /** The last one has gone. Those who have waited begin anew: nobody is left whom earlier entries could be for. */
   async function disband(conversationId: bigint, audience: Audience) {
     audiences.delete(conversationId);
-    const waiting = [...audience.waiting].map((one) => ({ one, rosterSeq: one.waiting.get(conversationId) ?? 0n }));
-    for (const { one } of waiting) one.waiting.delete(conversationId);
+    const waiting = [...audience.waiting].map((one) => ({ one, rosterSeq: one.waiting?.get(conversationId) ?? 0n }));
+    for (const { one } of waiting) one.waiting?.delete(conversationId);
     const unwanted = routes.unwant(gateway, conversationId); // not awaited before: meanwhile one of them might go
     await Promise.all([unwanted, ...waiting.map(({ one, rosterSeq }) => listen(one, conversationId, rosterSeq))]);
   }
@@ -113,7 +115,7 @@ export function createListeners(options: ListenersOptions): Listeners {
       if (!audience || audience.rosterSeq >= rosterSeq) return;
       audience.rosterSeq = rosterSeq;
       for (const attachment of [...audience.waiting]) {
-        const awaited = attachment.waiting.get(conversationId) ?? 0n;
+        const awaited = attachment.waiting?.get(conversationId) ?? 0n;
         if (awaited <= rosterSeq) listen(attachment, conversationId, awaited).catch(onError);
       }
     },

@@ -98,7 +98,7 @@ describe("downlink", () => {
     clock.advance(1_000);
     downlink.forgetIdle();
     assert.equal(downlink.activeConversations, 0);
-    assert.equal(ann.pushed.size, 0);
+    assert.equal(ann.pushed?.size ?? 0, 0);
     assert.equal(downlink.ringBytes, 0);
   });
 

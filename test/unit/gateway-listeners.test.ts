@@ -150,7 +150,7 @@ describe("listeners", () => {
     listeners.dismiss(9n);
     assert.deepEqual(of(), []);
     assert.deepEqual(told, ["want 9", "unwant 9"]);
-    assert.deepEqual([ann.session.topics.size, bob.session.topics.size, cid.waiting.size], [0, 0, 0]);
+    assert.deepEqual([ann.session.topics.size, bob.session.topics.size, cid.waiting?.size], [0, 0, 0]);
     assert.equal(listeners.rosterSeqOf(9n), undefined);
     assert.deepEqual(observed, ["7 began 9", "8 began 9"], "they go on as members, by user");
     listeners.dismiss(9n);
@@ -187,7 +187,7 @@ describe("a session whose change of members has not come here", () => {
       for (const seq of seqs) listeners.note(9n, seq);
       assert.equal(of().includes(8n), listens);
       assert.equal(bob.session.topics.has("c9"), listens);
-      assert.equal(bob.waiting.size, listens ? 0 : 1);
+      assert.equal(bob.waiting?.size, listens ? 0 : 1);
       assert.equal(listeners.rosterSeqOf(9n), seqs.at(-1));
     }
   });

@@ -41,7 +41,7 @@ describe("what is sent again to a member by user", () => {
     clock.advance(100_000);
     assert.deepEqual(bob.resent, []);
     assert.deepEqual(bob.events, []);
-    assert.equal(bob.pushed.size, 0);
+    assert.equal(bob.pushed?.size ?? 0, 0);
     assert.equal(timers.size, 0);
   });
 
@@ -114,7 +114,7 @@ describe("what is sent again to a member by conversation", () => {
     ack(bob, 2);
     clock.advance(100_000);
     assert.deepEqual([bob.resent, bob.events], [[], []]);
-    assert.equal(bob.pushed.size, 0);
+    assert.equal(bob.pushed?.size ?? 0, 0);
     assert.equal(timers.size, 0);
   });
 
@@ -182,7 +182,7 @@ describe("a session that goes", () => {
       await clock.settle(70_000);
       assert.deepEqual(ann.resent, []);
       assert.deepEqual(ann.events, []);
-      assert.equal(ann.pushed.size, 0);
+      assert.equal(ann.pushed?.size ?? 0, 0);
       assert.equal(timers.size, 0);
       downlink.forgetIdle();
       assert.equal(downlink.activeConversations, 0);
