@@ -124,6 +124,7 @@ function createShared(options: NodeOptions, deps: NodeDeps): Shared {
     began: (session, conversationId) => downlink.began(session, conversationId),
     ended: (session, conversationId, lastSeq) => downlink.ended(session, conversationId, lastSeq),
     missed: (session) => downlink.missed(session),
+    latestChange: (conversationId) => downlink.latestChange(conversationId),
   };
   const hub = createHub({ gateway: id, routes: fabric.routes, leaseMs: LEASE_MS, observer, onError });
   const downlink: Downlink = createDownlink({

@@ -16,6 +16,8 @@ export type ActiveConversation = {
   readonly subscribers: Subscribers<LocalSession>;
   /** The latest change of members that has gone out here. */
   rosterSeq: bigint;
+  /** The latest change of members that an entry which has gone out here names: it may not have come here itself. */
+  namedRosterSeq: bigint;
   /** Set while a hole waits to be mended. */
   mending: Disposable | undefined;
   /** Set while somebody may have to be sent something again. */
@@ -81,6 +83,7 @@ export function createActiveConversations(
         sendTimes: createSendTimes(),
         subscribers: createSubscribers((session) => session.pushed?.delete(id)),
         rosterSeq: 0n,
+        namedRosterSeq: 0n,
         mending: undefined,
         look: undefined,
       };

@@ -100,7 +100,9 @@ export function createDownlink(options: DownlinkOptions): Downlink {
   /** Changes of members from before this log began have to take effect after all. */
   function beginAgain(conversation: ActiveConversation, firstSeq: bigint) {
     conversation.log = startEarlier(conversation.log, firstSeq, monotonicMs(), limits);
-    if (conversation.rosterSeq >= firstSeq) conversation.rosterSeq = firstSeq - 1n;
+    const before = firstSeq - 1n;
+    if (conversation.rosterSeq > before) conversation.rosterSeq = before;
+    if (conversation.namedRosterSeq > before) conversation.namedRosterSeq = before;
   }
 
   function takeAll(entries: readonly LogEntry[]) {
@@ -122,6 +124,7 @@ export function createDownlink(options: DownlinkOptions): Downlink {
     for (const entry of entries) {
       conversation.nextSeq = entry.seq;
       addressing.address(conversation, entry, publication);
+      if (entry.rosterSeq > conversation.namedRosterSeq) conversation.namedRosterSeq = entry.rosterSeq;
       if (entry.seq >= conversation.log.startSeq) {
         conversations.keep(conversation, entry.seq, entry.frame, monotonicMs());
       }
@@ -188,6 +191,10 @@ export function createDownlink(options: DownlinkOptions): Downlink {
       if (subscribers?.has(session)) notePushed(session, conversationId);
     },
     missed,
+    latestChange(conversationId) {
+      const { rosterSeq = 0n, namedRosterSeq = 0n } = conversations.get(conversationId) ?? {};
+      return rosterSeq > namedRosterSeq ? rosterSeq : namedRosterSeq;
+    },
     forget(session) {
       const heard = [...(session.pushed ?? []), ...hub.conversationsOf(session)];
       for (const id of heard) conversations.get(id)?.subscribers.remove(session);

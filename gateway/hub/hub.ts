@@ -45,6 +45,9 @@ export type HubOptions = Readonly<{
   onError(error: unknown): void;
 }>;
 
+/** A reading is repeated while it is older than what is known here: a membership may have ended between the two. */
+const READINGS_MAX = 3;
+
 export const userTopic = (userId: bigint) => `u${userId}`;
 
 export function createHub(options: HubOptions): Hub {
@@ -114,18 +117,15 @@ export function createHub(options: HubOptions): Hub {
       await routes.detach(routeOf(session));
     },
     async subscribeInterests(session, read) {
-      const attachment = attachmentOf(session);
-      if (!attachment) return;
-      const left = new Set<bigint>();
-      attachment.left = left;
-      const interests = await read().finally(() => {
-        attachment.left = undefined;
-      });
-      if (attachmentOf(session) !== attachment) return; // it has gone meanwhile
-      const wanted = interests.filter(({ conversationId }) => !left.has(conversationId));
-      await Promise.all(
-        wanted.map(({ conversationId, rosterSeq }) => listeners.listen(attachment, conversationId, rosterSeq)),
-      );
+      for (let reading = 1; reading <= READINGS_MAX; reading++) {
+        const attachment = attachmentOf(session);
+        if (!attachment) return;
+        const { interests, left } = await readInterests(attachment, read);
+        if (attachmentOf(session) !== attachment) return; // it has gone meanwhile
+        const wanted = interests.filter(({ conversationId }) => !left.has(conversationId));
+        if ((await listeners.listenToAll(attachment, wanted)) === "up-to-date") return;
+      }
+      observer?.missed(session);
     },
     joined(userId, conversationId, rosterSeq) {
       listeners.note(conversationId, rosterSeq);
@@ -166,6 +166,17 @@ export function createHub(options: HubOptions): Hub {
       await Promise.all([listeners.renewLeases(), ...[...this.sessions()].map(renew)]);
     },
   };
+}
+
+/** Reads what a session is to listen to, and what it has left meanwhile. */
+async function readInterests(attachment: Attachment, read: () => Promise<readonly Interest[]>) {
+  const left = new Set<bigint>();
+  attachment.left = left;
+  try {
+    return { interests: await read(), left };
+  } finally {
+    attachment.left = undefined;
+  }
 }
 
 function topicsOf({ session, conversations }: Attachment): string[] {

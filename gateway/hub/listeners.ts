@@ -1,3 +1,4 @@
+import type { Interest } from "../../gen/ts/tidewire/v1/conversation_pb.js";
 import type { GatewayId, Routes } from "../../runtime/fabric/fabric.js";
 import type { LocalSession } from "./local-session.js";
 
@@ -20,10 +21,14 @@ export interface ListeningObserver {
   ended(session: LocalSession, conversationId: bigint, lastSeq: bigint): void;
   /** For a while the fabric did not know that this session is here: entries may have gone elsewhere. */
   missed(session: LocalSession): void;
+  /** The latest change of members that an entry which has gone out here is, or names; 0 if there was none lately. */
+  latestChange(conversationId: bigint): bigint;
 }
 
 /** The local sessions that listen to conversations which are delivered by conversation. */
 export interface Listeners {
+  /** Listens to what a reading of the store says, but for what is older than what is known here already: it has to be read again. */
+  listenToAll(attachment: Attachment, interests: readonly Interest[]): Promise<"up-to-date" | "outdated">;
   listen(attachment: Attachment, conversationId: bigint, rosterSeq: bigint): Promise<void>;
   /** @param lastSeq undefined if the session goes altogether */
   unlisten(attachment: Attachment, conversationId: bigint, lastSeq?: bigint): Promise<void>;
@@ -49,7 +54,7 @@ type Audience = { readonly listeners: Set<Attachment>; readonly waiting: Set<Att
 
 export const conversationTopic = (conversationId: bigint) => `c${conversationId}`;
 
-const ignored: ListeningObserver = { began() {}, ended() {}, missed() {} };
+const ignored: ListeningObserver = { began() {}, ended() {}, missed() {}, latestChange: () => 0n };
 
 export function createListeners(options: ListenersOptions): Listeners {
   const { gateway, routes, leaseMs, observer = ignored, onError } = options;
@@ -101,6 +106,19 @@ export function createListeners(options: ListenersOptions): Listeners {
     await Promise.all([unwanted, ...waiting.map(({ one, rosterSeq }) => listen(one, conversationId, rosterSeq))]);
   }
 
+  async function listenToAll(attachment: Attachment, interests: readonly Interest[]) {
+    const isTrusted = ({ conversationId, rosterSeq }: Interest) =>
+      rosterSeq >= latestChange(conversationId) || attachment.conversations?.has(conversationId);
+    const trusted = interests.filter(isTrusted);
+    await Promise.all(trusted.map(({ conversationId, rosterSeq }) => listen(attachment, conversationId, rosterSeq)));
+    return trusted.length < interests.length ? "outdated" : "up-to-date";
+  }
+
+  function latestChange(conversationId: bigint): bigint {
+    const [gone, inEffect] = [observer.latestChange(conversationId), audiences.get(conversationId)?.rosterSeq ?? 0n];
+    return gone > inEffect ? gone : inEffect;
+  }
+
   /** Who waits for a change of members is told as well: it may be among what has gone elsewhere. */
   async function renew(conversationId: bigint, { listeners, waiting }: Audience) {
     if ((await routes.want(gateway, conversationId, leaseMs)) === "renewed") return;
@@ -109,6 +127,7 @@ export function createListeners(options: ListenersOptions): Listeners {
 
   return {
     listen,
+    listenToAll,
     unlisten,
     note(conversationId, rosterSeq) {
       const audience = audiences.get(conversationId);

@@ -79,6 +79,7 @@ export function createConnectionWorld(override: Partial<GatewayContext> = {}): C
     began: (session, conversationId) => downlink.began(session, conversationId),
     ended: (session, conversationId, lastSeq) => downlink.ended(session, conversationId, lastSeq),
     missed: (session) => downlink.missed(session),
+    latestChange: (conversationId) => downlink.latestChange(conversationId),
   };
   const hub = createHub({ gateway: "g1", routes, leaseMs: 90_000, observer, onError: assert.fail });
   const metrics = createMetrics();

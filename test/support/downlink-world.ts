@@ -62,6 +62,7 @@ export function createDownlinkWorld(limits: Partial<DownlinkLimits> = {}): Downl
     began: (session, conversationId) => downlink.began(session, conversationId),
     ended: (session, conversationId, lastSeq) => downlink.ended(session, conversationId, lastSeq),
     missed: (session) => downlink.missed(session),
+    latestChange: (conversationId) => downlink.latestChange(conversationId),
   };
   const hub = createHub({ gateway: "g1", routes, leaseMs: 90_000, observer, onError: assert.fail });
   const present = new Set<Listener>();

@@ -132,6 +132,7 @@ describe("hub", () => {
       began() {},
       ended() {},
       missed: ({ identity }) => void missed.push(identity.userId),
+      latestChange: () => 0n,
     });
     await hub.attach(localSession(7n));
     advance(leaseMs - 1);

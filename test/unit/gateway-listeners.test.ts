@@ -36,6 +36,7 @@ function world() {
       ended: ({ identity }, conversationId, lastSeq) =>
         void observed.push(`${identity.userId} ended ${conversationId} at ${lastSeq}`),
       missed: ({ identity }) => void observed.push(`${identity.userId} missed something`),
+      latestChange: () => 0n,
     },
     onError: assert.fail,
   });
