@@ -1,7 +1,8 @@
 import { formatNumber } from "../figures/format.js";
+import type { Spread } from "../figures/statistics.js";
 import { toTable } from "../report/table.js";
 import type { BenchResult } from "../result.js";
-import { type Comparison, chanceMax, type FigureComparison, type Spread } from "./compare.js";
+import { type Comparison, chanceMax, type FigureComparison } from "./compare.js";
 
 /** The comparison as a table for people. */
 export function toComparisonReport(comparison: Comparison): string {

@@ -1,7 +1,7 @@
 import { leavesOf } from "../figures/leaves.js";
 import { rankTest } from "../figures/rank-test.js";
 import { type Figure, figuresOf, knownValues } from "../figures/round-figures.js";
-import { median } from "../figures/statistics.js";
+import { type Spread, toSpread } from "../figures/statistics.js";
 import { invalid } from "../flags.js";
 import { isLoaded } from "../report/circumstances.js";
 import type { BenchResult } from "../result.js";
@@ -27,8 +27,6 @@ export type FigureComparison = Readonly<{
   p: number;
   verdict: "higher" | "lower" | "noise";
 }>;
-
-export type Spread = Readonly<{ median: number; min: number; max: number }>;
 
 /**
  * A figure stands out if chance does as much less often than this. Of 20 figures that are all the same, a limit of 5 % would
@@ -75,10 +73,6 @@ function compareFigures(before: Figure, after: Figure): FigureComparison {
     p,
     verdict: judge(p, fresh.median - old.median),
   };
-}
-
-function toSpread(values: readonly number[]): Spread {
-  return { median: median(values), min: Math.min(...values), max: Math.max(...values) };
 }
 
 function judge(p: number, change: number): FigureComparison["verdict"] {

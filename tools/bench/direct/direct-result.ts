@@ -1,4 +1,4 @@
-import { toDistribution } from "../figures/distribution.js";
+import { toDistribution } from "../figures/bars.js";
 import { type Quantiles, quantiles, type Weighted } from "../figures/statistics.js";
 import type { StreamReport } from "../generator/generator-calls.js";
 import type { BenchResult, Verified } from "../result.js";
@@ -92,9 +92,6 @@ export function summarizeLatencies(
 ): Required<Pick<DirectResult, "ack" | "deliver" | "histograms">> {
   const ack = stretches.flatMap((stretch) => stretch.ack);
   const deliver = stretches.flatMap((stretch) => stretch.deliver);
-  const histograms = [
-    toDistribution({ name: "ack", unit: "ms", least: 0.1 }, ack),
-    toDistribution({ name: "deliver", unit: "ms", least: 0.1 }, deliver),
-  ];
+  const histograms = [toDistribution("ack", "ms", ack), toDistribution("deliver", "ms", deliver)];
   return { ack: quantiles(ack), deliver: quantiles(deliver), histograms };
 }

@@ -4,6 +4,9 @@ export type Weighted = Readonly<{ value: number; count: number }>;
 /** The tail of a distribution. */
 export type Quantiles = Readonly<{ p50: number; p99: number; p999: number; max: number }>;
 
+/** The middle of several values, and how far apart they lie. */
+export type Spread = Readonly<{ median: number; min: number; max: number }>;
+
 /**
  * The middle value, or the mean of the two in the middle.
  * @throws Error if there are no values.
@@ -14,6 +17,11 @@ export function median(values: readonly number[]): number {
   const lower = sorted[(sorted.length - 1) >> 1];
   if (upper === undefined || lower === undefined) throw new Error("nothing has no median");
   return (lower + upper) / 2;
+}
+
+/** @throws Error if there are no values. */
+export function toSpread(values: readonly number[]): Spread {
+  return { median: median(values), min: Math.min(...values), max: Math.max(...values) };
 }
 
 /** As `median`, but undefined if a value is missing. */
@@ -33,6 +41,11 @@ export function quantiles(observations: readonly Weighted[]): Quantiles {
   if (max === undefined) throw new Error("nothing has no quantiles");
   const at = (share: number) => valueAtRank(sorted, Math.ceil(total * share)) ?? max;
   return { p50: at(0.5), p99: at(0.99), p999: at(0.999), max };
+}
+
+/** As `quantiles`; infinite if nothing was observed, as nothing ever came. */
+export function quantilesOrInfinite(observations: readonly Weighted[]): Quantiles {
+  return quantiles(observations.length > 0 ? observations : [{ value: Number.POSITIVE_INFINITY, count: 1 }]);
 }
 
 function valueAtRank(sorted: readonly Weighted[], rank: number): number | undefined {

@@ -1,5 +1,5 @@
 import { sleep, systemClock } from "../../../runtime/clock.js";
-import { quantiles, type Weighted } from "../figures/statistics.js";
+import { quantilesOrInfinite, type Weighted } from "../figures/statistics.js";
 import { type Expected, type Heard, verifyRound } from "../group/verifier.js";
 import { type Busyness, watchBusyness } from "./busyness.js";
 import { type Countdown, createCountdown } from "./countdown.js";
@@ -118,12 +118,11 @@ function report(online: readonly Online[], work: Expected, startMs: number): Omi
   const lastMs = deliveries.reduce((last, { value, count }) => (count > 0 ? Math.max(last, value) : last), startMs);
   const since = (observations: readonly Weighted[]) =>
     observations.map(({ value, count }) => ({ value: value - startMs, count }));
-  const none = [{ value: Number.POSITIVE_INFINITY, count: 1 }];
   return {
     totalMs: lastMs - startMs,
-    deliver: quantiles(since(deliveries.length > 0 ? deliveries : none)),
+    deliver: quantilesOrInfinite(since(deliveries)),
     observations: since(deliveries),
-    ack: quantiles(since(acks.length > 0 ? acks : none)),
+    ack: quantilesOrInfinite(since(acks)),
     ackObservations: since(acks),
     verdict,
     messages: online[0]?.member.pushMessages() ?? [],

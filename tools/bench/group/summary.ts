@@ -1,4 +1,4 @@
-import { median, medianIfKnown } from "../figures/statistics.js";
+import { median, medianIfKnown, toSpread } from "../figures/statistics.js";
 import type { GroupResult, RoundResult } from "./result.js";
 
 /**
@@ -23,7 +23,7 @@ export function summarize(
       min_ms: Math.min(...rawMs),
       max_ms: Math.max(...rawMs),
     },
-    ratio: { median: median(ratios), min: Math.min(...ratios), max: Math.max(...ratios) },
+    ratio: toSpread(ratios),
   };
 }
 

@@ -1,5 +1,5 @@
-import { toDistribution } from "../figures/distribution.js";
-import { median, type Quantiles, quantiles, type Weighted } from "../figures/statistics.js";
+import { toDistribution } from "../figures/bars.js";
+import { type Quantiles, quantiles, type Spread, toSpread, type Weighted } from "../figures/statistics.js";
 import type { IngestReport } from "../generator/generator-calls.js";
 import type { BenchResult, Series, Verified } from "../result.js";
 
@@ -23,8 +23,6 @@ export type IngestResult = Omit<BenchResult, "settings" | "rounds"> &
 
 /** What is to be reached on PostgreSQL. */
 export const goals = { messages_per_second: 25_000, ratio: 0.5 } as const;
-
-type Spread = Readonly<{ median: number; min: number; max: number }>;
 
 export type IngestSettings = Readonly<{
   database: string;
@@ -106,7 +104,7 @@ export function summarizeIngest(
   const summary = {
     messages_per_second: toSpread(rounds.map((round) => round.messages_per_second)),
     ack: quantiles(ack),
-    histograms: [toDistribution({ name: "ack", unit: "ms", least: 1 }, ack)],
+    histograms: [toDistribution("ack", "ms", ack)],
   };
   if (batchMessages === undefined || straight.length === 0) return summary;
   return {
@@ -120,10 +118,6 @@ export function summarizeIngest(
       rounds.map((round) => round.messages_per_second / (round.straight?.messages_per_second ?? Number.NaN)),
     ),
   };
-}
-
-function toSpread(values: readonly number[]): Spread {
-  return { median: median(values), min: Math.min(...values), max: Math.max(...values) };
 }
 
 /** @param startUs when the clock started, on the machine's clock. */

@@ -3,7 +3,7 @@ import { variableOf } from "../../../runtime/config.js";
 import { configOptions } from "../../../runtime/config-options.js";
 import type { Store } from "../../../services/store/store.js";
 import type { StraightReport } from "../baseline/straight-append-calls.js";
-import { quantiles } from "../figures/statistics.js";
+import { quantilesOrInfinite } from "../figures/statistics.js";
 import { lastAckMs } from "../generator/delayed-ack.js";
 import { type GeneratorCalls, generatorModule, type Seat } from "../generator/generator-calls.js";
 import type { Holding } from "../generator/log-follower.js";
@@ -194,7 +194,7 @@ async function playRound(
 function toRound({ stretch, cpu, straight }: Round): IngestRound {
   return {
     messages_per_second: toRate(stretch),
-    ack: quantiles(stretch.ack.length > 0 ? stretch.ack : [{ value: Number.POSITIVE_INFINITY, count: 1 }]),
+    ack: quantilesOrInfinite(stretch.ack),
     ...toCpuFigures(cpu),
     generator_cpu_ms: stretch.generatorCpuMs,
     generator_busy_shares: stretch.busyShares,

@@ -1,5 +1,5 @@
-import { toDistribution } from "../figures/distribution.js";
-import { type Quantiles, quantiles, type Weighted } from "../figures/statistics.js";
+import { toDistribution } from "../figures/bars.js";
+import { type Quantiles, quantiles, quantilesOrInfinite, type Weighted } from "../figures/statistics.js";
 import type { BenchResult, Series, Verified } from "../result.js";
 import { type CpuMs, toCpuFigures } from "../stage/cpu.js";
 import type { LossReport } from "./loss-devices-calls.js";
@@ -107,9 +107,9 @@ export function summarizeLoss(
     deliver_dropped: quantilesOrInfinite(dropped),
     deliver_undisturbed: quantilesOrInfinite(undisturbed),
     histograms: [
-      toDistribution({ name: "recovery", unit: "ms", least: 1 }, recovery),
-      toDistribution({ name: "deliver, dropped", unit: "ms", least: 0.1 }, dropped),
-      toDistribution({ name: "deliver, undisturbed", unit: "ms", least: 0.1 }, undisturbed),
+      toDistribution("recovery", "ms", recovery),
+      toDistribution("deliver, dropped", "ms", dropped),
+      toDistribution("deliver, undisturbed", "ms", undisturbed),
     ],
     series: [toRecoverySeries(recoveries, startUs)],
   };
@@ -123,9 +123,4 @@ function toRecoverySeries(recoveries: LossReport["recoveries"], startUs: number)
 
 function toRecoveries(recoveries: LossReport["recoveries"]): Weighted[] {
   return recoveries.map(({ recoveryMs }) => ({ value: recoveryMs, count: 1 }));
-}
-
-/** A short run may have no observation of a kind. */
-function quantilesOrInfinite(observations: readonly Weighted[]): Quantiles {
-  return quantiles(observations.length > 0 ? observations : [{ value: Number.POSITIVE_INFINITY, count: 1 }]);
 }

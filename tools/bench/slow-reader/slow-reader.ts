@@ -1,5 +1,5 @@
 import { sleep, systemClock } from "../../../runtime/clock.js";
-import { quantiles, type Weighted } from "../figures/statistics.js";
+import { quantilesOrInfinite, type Weighted } from "../figures/statistics.js";
 import { lastAckMs } from "../generator/delayed-ack.js";
 import { type GeneratorCalls, generatorModule, type StreamReport } from "../generator/generator-calls.js";
 import type { Holding } from "../generator/log-follower.js";
@@ -195,7 +195,6 @@ function createStream({ generator, slow }: Cast, { server, group }: Stage, optio
 }
 
 function toLatency({ deliver, busyness }: StreamReport): Omit<Stretch, "server" | "slow"> {
-  const observed = deliver.length > 0 ? deliver : [{ value: Number.POSITIVE_INFINITY, count: 1 }];
   const deliveries = deliver.reduce((sum, { count }) => sum + count, 0);
-  return { deliver: quantiles(observed), deliveries, generator_busy_share: busyness.busyShare };
+  return { deliver: quantilesOrInfinite(deliver), deliveries, generator_busy_share: busyness.busyShare };
 }
