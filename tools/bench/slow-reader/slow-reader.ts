@@ -38,8 +38,7 @@ export async function runSlowReader(
   options: SlowReaderOptions,
   deps: ScenarioDeps,
 ): Promise<Outcome<SlowReaderResult>> {
-  const env = { TIDEWIRE_SYNC_RATE_PER_SECOND: String(raisedLimits.syncRatePerSecond) };
-  const stageOptions = { members: options.members, profileDirectory: undefined, env };
+  const stageOptions = { members: options.members, profileDirectory: undefined, raisedLimits };
   const played = await playOnStage(stageOptions, deps, (stage) => play(stage, options, deps));
   const { rounds, log, sent, acked, holdings, problems, deliver, series } = played.result;
   const sum = (name: "applied" | "lost" | "repeated") => holdings.reduce((total, holding) => total + holding[name], 0);

@@ -1,5 +1,7 @@
 import { join } from "node:path";
 import { sleep, systemClock } from "../../../runtime/clock.js";
+import { variableOf } from "../../../runtime/config.js";
+import type { OptionName } from "../../../runtime/config-options.js";
 import type { Store } from "../../../services/store/store.js";
 import type { Credentials } from "../generator/generator-calls.js";
 import type { ScenarioDeps } from "../scenario.js";
@@ -13,11 +15,13 @@ import { type ServerUnderTest, startServerUnderTest } from "./server-under-test.
 /** Longer than a gateway gathers what devices have acknowledged before it tells anybody, in milliseconds. */
 const gatherMs = 1_500;
 
+export type RaisedLimits = Readonly<Partial<Record<OptionName, number>>>;
+
 export type StageOptions = Readonly<{
   members: number;
   profileDirectory: string | undefined;
-  /** Settings of the server beside those that it needs to run. */
-  env?: Record<string, string>;
+  /** Settings of the server that are raised, by name. */
+  raisedLimits?: RaisedLimits;
 }>;
 
 /** A server with users who can log in, and what is needed to put it under load. */
@@ -81,7 +85,7 @@ async function populate<Prepared>(
 async function perform<Result>(
   database: BenchDatabase,
   { tokenKey, credentials }: { tokenKey: string; credentials: readonly Credentials[] },
-  { profileDirectory, env = {} }: StageOptions,
+  { profileDirectory, raisedLimits = {} }: StageOptions,
   { signal }: ScenarioDeps,
   play: (stage: BareStage) => Promise<Result>,
 ): Promise<Result> {
@@ -91,9 +95,14 @@ async function perform<Result>(
   });
   await using server = await startServerUnderTest({
     ...processOptions("server"),
-    env: { ...database.env, ...env, TIDEWIRE_TOKEN_KEY: tokenKey },
+    env: { ...database.env, ...toVariables(raisedLimits), TIDEWIRE_TOKEN_KEY: tokenKey },
   });
   const result = await play({ server, database, credentials, processOptions });
   await sleep(systemClock, gatherMs, signal);
   return result;
+}
+
+function toVariables(limits: RaisedLimits): Record<string, string> {
+  const entries = Object.entries(limits) as [OptionName, number][];
+  return Object.fromEntries(entries.map(([name, value]) => [variableOf(name), String(value)]));
 }
