@@ -6,8 +6,8 @@ import type { Holding } from "../../tools/bench/generator/log-follower.js";
 import { machineUs } from "../../tools/bench/generator/machine-clock.js";
 import { keepPace, sharePace } from "../../tools/bench/generator/pacemaker.js";
 import { takeTurns } from "../../tools/bench/generator/turns.js";
+import { dealOut } from "../../tools/bench/stage/crew.js";
 import { compareLogs } from "../../tools/bench/stage/durable-logs.js";
-import { dealOut } from "../../tools/bench/stage/processes.js";
 import { type Found, judge } from "../../tools/bench/stage/verdict.js";
 
 function holding(changes: Partial<Holding> = {}): Holding {

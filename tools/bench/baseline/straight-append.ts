@@ -13,7 +13,7 @@ import { createLogFollower, type Holding } from "../generator/log-follower.js";
 import { toMachineUs } from "../generator/machine-clock.js";
 import { textOf } from "../generator/workload.js";
 import { serveCalls } from "../stage/calls.js";
-import { dealOut } from "../stage/processes.js";
+import { dealOut } from "../stage/crew.js";
 import type { StraightAppendCalls, StraightOpenRequest } from "./straight-append-calls.js";
 
 /**

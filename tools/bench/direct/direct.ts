@@ -8,10 +8,10 @@ import { textBytes } from "../generator/workload.js";
 import type { Engine, Outcome, ScenarioDeps } from "../scenario.js";
 import { type BareStage, playOnBareStage } from "../stage/bare-stage.js";
 import { type CpuMs, watchCpu } from "../stage/cpu.js";
+import { type Crew, dealOut, forkCrew } from "../stage/crew.js";
 import { openDirects, type Pair } from "../stage/directs.js";
 import { findBehind, verifyLogs } from "../stage/durable-logs.js";
 import { describeVersions } from "../stage/machine.js";
-import { dealOut, forkHelpers, type Helpers } from "../stage/processes.js";
 import { judge } from "../stage/verdict.js";
 import {
   type DirectResult,
@@ -92,10 +92,10 @@ async function play(
   options: DirectOptions,
   { progress }: ScenarioDeps,
 ): Promise<Play> {
-  const names = Array.from({ length: options.generators }, (_, index) => `generator-${index + 1}`);
-  await using generators = forkHelpers<GeneratorCalls>(generatorModule, names.map(stage.processOptions));
+  const processOptions = stage.processOptions("generator");
+  await using generators = forkCrew<GeneratorCalls>(generatorModule, options.generators, processOptions);
   progress(`logging in ${2 * pairs.length} users`);
-  await join(generators, stage.server.port, dealOut(pairs, options.generators));
+  await join(generators, stage.server.port, pairs);
   // Alone in its conversation, and delivered before the next one: the gateway may deliver the first two out of order.
   const greetings = await playRound(stage, generators, pairs.length, options);
   const warmup = await playRound(stage, generators, options.messagesPerSecond * warmupSecondsOf(options), options);
@@ -117,28 +117,30 @@ async function play(
   };
 }
 
-type Generators = Helpers<GeneratorCalls>;
+type Generators = Crew<GeneratorCalls>;
 
-/** One process after the other: a server lets only so many connections log in at a time. */
-async function join({ all }: Generators, port: number, shares: readonly Pair[][]): Promise<void> {
-  for (const [index, generator] of all.entries()) {
-    const seats: Seat[] = takeTurns(shares[index] ?? [], Math.random);
-    await generator.call("joinStream", { port, textBytes, seats });
-  }
+async function join(generators: Generators, port: number, pairs: readonly Pair[]): Promise<void> {
+  const shares = dealOut(pairs, generators.size).map((share): Seat[] => takeTurns(share, Math.random));
+  await generators.callInTurn(
+    "joinStream",
+    shares.map((seats) => ({ port, textBytes, seats })),
+  );
 }
 
 async function playRound(
   stage: BareStage,
-  { all }: Generators,
+  generators: Generators,
   messages: number,
   { messagesPerSecond }: DirectOptions,
 ): Promise<Round> {
   const used = await watchCpu(stage);
-  const paces = sharePace(toPace(messages, messagesPerSecond), all.length);
-  const running = paces.map((pace, index) => all[index]?.call("runStream", { pace }));
-  const reports = await Promise.all(running);
+  const paces = sharePace(toPace(messages, messagesPerSecond), generators.size);
+  const reports = await generators.callEach(
+    "runStream",
+    paces.map((pace) => ({ pace })),
+  );
   const cpu = await used();
-  return { messages, cpu, stretch: mergeReports(reports.filter((report) => report !== undefined)) };
+  return { messages, cpu, stretch: mergeReports(reports) };
 }
 
 function describe({ messages, stretch, cpu }: Round): string {
@@ -147,9 +149,9 @@ function describe({ messages, stretch, cpu }: Round): string {
   return `ack p50 ${ack.p50.toFixed(2)} ms, p99 ${ack.p99.toFixed(1)} ms; deliver p50 ${deliver.p50.toFixed(2)} ms, p99 ${deliver.p99.toFixed(1)} ms`;
 }
 
-async function takeLeave({ all }: Generators): Promise<Holding[]> {
+async function takeLeave(generators: Generators): Promise<Holding[]> {
   await sleep(systemClock, lastAckMs);
-  const reports = await Promise.all(all.map((generator) => generator.call("reportStream", undefined)));
-  await Promise.all(all.map((generator) => generator.call("leave", undefined)));
+  const reports = await generators.call("reportStream", undefined);
+  await generators.call("leave", undefined);
   return reports.flatMap(({ holdings }) => holdings);
 }

@@ -11,11 +11,11 @@ import { textBytes } from "../generator/workload.js";
 import type { Engine, Outcome, ScenarioDeps } from "../scenario.js";
 import { type BareStage, playOnBareStage } from "../stage/bare-stage.js";
 import { type CpuMs, toCpuFigures, watchCpu } from "../stage/cpu.js";
+import { type Crew, dealOut, forkCrew } from "../stage/crew.js";
 import { openDirects, type Pair } from "../stage/directs.js";
 import { findBehind, verifyLogs } from "../stage/durable-logs.js";
 import type { RowsVerdict } from "../stage/durable-rows.js";
 import { describeVersions } from "../stage/machine.js";
-import { dealOut, forkHelpers, type Helpers } from "../stage/processes.js";
 import { judge } from "../stage/verdict.js";
 import {
   goals,
@@ -103,6 +103,7 @@ function warmupSecondsOf({ seconds }: IngestOptions): number {
   return Math.min(warmupSecondsMax, seconds);
 }
 
+type Generators = Crew<GeneratorCalls>;
 type Straight = Readonly<{ report: StraightReport; cpu: CpuMs }>;
 type Round = Readonly<{ stretch: IngestStretch; cpu: CpuMs; straight: Straight | undefined }>;
 
@@ -121,8 +122,8 @@ type Play = Readonly<{
 /** Ends with the first round in which something went wrong. */
 async function play(stage: BareStage, seats: Seats, options: IngestOptions, deps: ScenarioDeps): Promise<Play> {
   const { progress } = deps;
-  const names = Array.from({ length: options.generators }, (_, index) => `generator-${index + 1}`);
-  await using generators = forkHelpers<GeneratorCalls>(generatorModule, names.map(stage.processOptions));
+  const processOptions = stage.processOptions("generator");
+  await using generators = forkCrew<GeneratorCalls>(generatorModule, options.generators, processOptions);
   progress(`logging in ${seats.own.length} senders`);
   await join(generators, stage.server.port, seats.own, options);
   await using straight = await openBaseline(stage, seats.straight, options, deps);
@@ -148,11 +149,12 @@ async function play(stage: BareStage, seats: Seats, options: IngestOptions, deps
   };
 }
 
-/** One process after the other: a server lets only so many connections log in at a time. */
-async function join({ all }: Helpers<GeneratorCalls>, port: number, seats: readonly Seat[], options: IngestOptions) {
-  const shares = dealOut(seats, all.length);
-  for (const [index, generator] of all.entries())
-    await generator.call("joinIngest", { port, textBytes, seats: shares[index] ?? [], window: options.window });
+async function join(generators: Generators, port: number, seats: readonly Seat[], { window }: IngestOptions) {
+  const shares = dealOut(seats, generators.size);
+  await generators.callInTurn(
+    "joinIngest",
+    shares.map((share) => ({ port, textBytes, seats: share, window })),
+  );
 }
 
 /** None for the embedded database, which belongs to the server's process. */
@@ -169,13 +171,13 @@ async function openBaseline(
   return straight;
 }
 
-async function send({ all }: Helpers<GeneratorCalls>, seconds: number): Promise<IngestStretch> {
-  return mergeIngest(await Promise.all(all.map((generator) => generator.call("runIngest", { seconds }))));
+async function send(generators: Generators, seconds: number): Promise<IngestStretch> {
+  return mergeIngest(await generators.call("runIngest", { seconds }));
 }
 
 async function playRound(
   stage: BareStage,
-  generators: Helpers<GeneratorCalls>,
+  generators: Generators,
   straight: StraightAppend | undefined,
   seconds: number,
 ): Promise<Round> {
@@ -224,8 +226,8 @@ function describe({ messages_per_second, straight }: IngestRound): string {
   return `${messages_per_second.toFixed(0)} messages a second${beside}`;
 }
 
-async function takeLeave({ all }: Helpers<GeneratorCalls>): Promise<Holding[]> {
-  const holdings = await Promise.all(all.map((generator) => generator.call("reportIngest", undefined)));
-  await Promise.all(all.map((generator) => generator.call("leave", undefined)));
+async function takeLeave(generators: Generators): Promise<Holding[]> {
+  const holdings = await generators.call("reportIngest", undefined);
+  await generators.call("leave", undefined);
   return holdings.flat();
 }

@@ -8,10 +8,10 @@ import { textBytes } from "../generator/workload.js";
 import type { Engine, Outcome, ScenarioDeps } from "../scenario.js";
 import { type BareStage, playOnBareStage } from "../stage/bare-stage.js";
 import { type CpuMs, watchCpu } from "../stage/cpu.js";
+import { type Crew, dealOut, forkCrew } from "../stage/crew.js";
 import { openDirects, type Pair } from "../stage/directs.js";
 import { findBehind, verifyLogs } from "../stage/durable-logs.js";
 import { describeVersions } from "../stage/machine.js";
-import { dealOut, forkHelpers, type Helpers } from "../stage/processes.js";
 import { judge } from "../stage/verdict.js";
 import { type LossDevicesCalls, lossDevicesModule } from "./loss-devices-calls.js";
 import {
@@ -89,7 +89,7 @@ type Play = Readonly<{
   problems: readonly string[];
 }>;
 
-type Processes = Helpers<LossDevicesCalls>;
+type Processes = Crew<LossDevicesCalls>;
 
 /** Ends with the first stretch in which something went wrong. */
 async function play(
@@ -98,10 +98,10 @@ async function play(
   options: LossOptions,
   { progress }: ScenarioDeps,
 ): Promise<Play> {
-  const names = Array.from({ length: options.generators }, (_, index) => `devices-${index + 1}`);
-  await using processes = forkHelpers<LossDevicesCalls>(lossDevicesModule, names.map(stage.processOptions));
+  const processOptions = stage.processOptions("devices");
+  await using processes = forkCrew<LossDevicesCalls>(lossDevicesModule, options.generators, processOptions);
   progress(`logging in ${2 * pairs.length} users`);
-  await join(processes, stage.server.port, dealOut(pairs, options.generators));
+  await join(processes, stage.server.port, pairs);
   const run = (seconds: number, dropEveryMs?: number) =>
     playMessages(stage, processes, options, { messages: seconds * options.messagesPerSecond, dropEveryMs });
   const warmup = await run(warmupSecondsOf(options));
@@ -130,30 +130,34 @@ async function play(
   };
 }
 
-/** One process after the other: a server lets only so many connections log in at a time. */
-async function join({ all }: Processes, port: number, shares: readonly Pair[][]): Promise<void> {
-  for (const [index, process] of all.entries())
-    await process.call("join", { port, textBytes, seats: takeTurns(shares[index] ?? [], Math.random) });
+async function join(processes: Processes, port: number, pairs: readonly Pair[]): Promise<void> {
+  const shares = dealOut(pairs, processes.size);
+  await processes.callInTurn(
+    "join",
+    shares.map((share) => ({ port, textBytes, seats: takeTurns(share, Math.random) })),
+  );
 }
 
 async function playMessages(
   stage: BareStage,
-  { all }: Processes,
+  processes: Processes,
   { messagesPerSecond }: LossOptions,
   { messages, dropEveryMs }: { messages: number; dropEveryMs: number | undefined },
 ): Promise<Round> {
   const used = await watchCpu(stage);
   const pace = toPace(messages, messagesPerSecond);
-  const paces = sharePace(pace, all.length);
-  const running = paces.map((own, index) => all[index]?.call("run", { pace: own, dropEveryMs }));
-  const reports = (await Promise.all(running)).filter((report) => report !== undefined);
+  const paces = sharePace(pace, processes.size);
+  const reports = await processes.callEach(
+    "run",
+    paces.map((own) => ({ pace: own, dropEveryMs })),
+  );
   const cpu = await used();
   return { messages, startUs: pace.startUs, stretch: { ...mergeReports(reports), ...mergeLoss(reports) }, cpu };
 }
 
-async function takeLeave({ all }: Processes): Promise<Holding[]> {
+async function takeLeave(processes: Processes): Promise<Holding[]> {
   await sleep(systemClock, lastAckMs);
-  const holdings = await Promise.all(all.map((process) => process.call("report", undefined)));
-  await Promise.all(all.map((process) => process.call("leave", undefined)));
+  const holdings = await processes.call("report", undefined);
+  await processes.call("leave", undefined);
   return holdings.flat();
 }

@@ -50,27 +50,6 @@ export function forkHelper<Served extends Handlers>(
 /** A process that serves calls. */
 export type Helper<Served extends Handlers> = OwnProcess & Readonly<{ call: Caller<Served> }>;
 
-/** Several processes of one kind, which share the work. Their disposal stops all. */
-export interface Helpers<Served extends Handlers> extends AsyncDisposable {
-  readonly all: readonly Helper<Served>[];
-}
-
-/** Forks `module` so many times. */
-export function forkHelpers<Served extends Handlers>(module: URL, options: readonly ProcessOptions[]): Helpers<Served> {
-  const all = options.map((each) => forkHelper<Served>(module, each));
-  return {
-    all,
-    async [Symbol.asyncDispose]() {
-      await Promise.all(all.map((helper) => helper[Symbol.asyncDispose]()));
-    },
-  };
-}
-
-/** Deals out items to so many processes, as evenly as can be. */
-export function dealOut<Item>(items: readonly Item[], processes: number): Item[][] {
-  return Array.from({ length: processes }, (_, process) => items.filter((_, index) => index % processes === process));
-}
-
 /** Runs a compiled program of ours with these variables and no others. */
 export function startProgram(
   args: readonly string[],
