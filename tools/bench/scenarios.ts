@@ -1,6 +1,7 @@
 import { acksScenario } from "./acks/scenario.js";
 import { directScenario } from "./direct/scenario.js";
 import { groupScenario } from "./group/scenario.js";
+import { idsScenario } from "./ids/scenario.js";
 import { ingestScenario } from "./ingest/scenario.js";
 import { lossScenario } from "./loss/scenario.js";
 import { pacedScenario } from "./paced/scenario.js";
@@ -16,4 +17,5 @@ export const scenarios: readonly Scenario[] = [
   directScenario,
   lossScenario,
   ingestScenario,
+  idsScenario,
 ];

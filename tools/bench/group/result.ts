@@ -1,3 +1,4 @@
+import type { Spread } from "../figures/statistics.js";
 import type { Distribution, Verified } from "../result.js";
 import type { Machine, Versions } from "../stage/machine.js";
 
@@ -16,7 +17,7 @@ export type GroupResult = Readonly<{
   /** The yardstick, run in every round right after what it is compared with. */
   baseline: { name: string; messages: number; bytes: number; median_ms: number; min_ms: number; max_ms: number };
   /** Time of the baseline divided by time of Tidewire: 1 is as fast as raw, 0.5 takes twice as long. */
-  ratio: { median: number; min: number; max: number };
+  ratio: Spread;
   /** Of the rounds that count: `deliver` and `ack`. */
   histograms: readonly Distribution[];
   /** Over all rounds, warm-up included. */
