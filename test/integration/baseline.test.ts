@@ -81,7 +81,7 @@ async function populate(database: BenchDatabase) {
 type Crowd = Readonly<{ credentials: readonly Credentials[]; conversationId: bigint }>;
 
 async function gather(credentials: readonly Credentials[], port: number): Promise<Crowd> {
-  const { conversationId } = await createGroup(port, credentials);
+  const { conversationId } = await createGroup(port, credentials, () => {});
   return { credentials, conversationId };
 }
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { createInbox, type Inbox } from "../../tools/bench/generator/inbox.js";
+import { type Arrival, createInbox, type Inbox } from "../../tools/bench/generator/inbox.js";
 import { toClientMessage } from "../../tools/bench/generator/lean-socket.js";
 import { findPushes } from "../../tools/bench/generator/pushes.js";
 
@@ -22,13 +22,17 @@ function toServerMessage(payload: Uint8Array, opcode = 2): Buffer {
   return Buffer.concat([header, payload]);
 }
 
-/** As the socket does: into the space given out before, then `commit`, and only then the next space. */
+/** As the socket does: as much as fits into the space given out before, then `commit`, and only then the next space. */
 function createPipe(inbox: Inbox) {
   let space = inbox.space();
   return (bytes: Uint8Array, atMs = 0) => {
-    space.set(bytes);
-    const arrivals = inbox.commit(bytes.length, atMs);
-    space = inbox.space();
+    const arrivals: Arrival[] = [];
+    for (let read = 0, length = 0; read < bytes.length; read += length) {
+      length = Math.min(space.length, bytes.length - read);
+      space.set(bytes.subarray(read, read + length));
+      arrivals.push(...inbox.commit(length, atMs));
+      space = inbox.space();
+    }
     return arrivals;
   };
 }

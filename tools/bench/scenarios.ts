@@ -1,6 +1,7 @@
 import { acksScenario } from "./acks/scenario.js";
 import { directScenario } from "./direct/scenario.js";
 import { groupScenario } from "./group/scenario.js";
+import { idleScenario } from "./idle/scenario.js";
 import { idsScenario } from "./ids/scenario.js";
 import { ingestScenario } from "./ingest/scenario.js";
 import { lossScenario } from "./loss/scenario.js";
@@ -17,5 +18,6 @@ export const scenarios: readonly Scenario[] = [
   directScenario,
   lossScenario,
   ingestScenario,
+  idleScenario,
   idsScenario,
 ];

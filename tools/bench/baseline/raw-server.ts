@@ -8,11 +8,16 @@ import type { RawServerCalls } from "./raw-server-calls.js";
  */
 let published: readonly Uint8Array[] = [];
 const app = uWS.App();
-app.ws("/", {
+const plain = {
   maxBackpressure: 64 * 1024 * 1024,
   idleTimeout: 0,
   sendPingsAutomatically: false,
   compression: uWS.DISABLED,
+};
+// Sockets that are only there.
+app.ws("/bare", plain);
+app.ws("/", {
+  ...plain,
   open: (ws) => void ws.subscribe("all"),
   message() {
     for (const message of published) app.publish("all", message, true);

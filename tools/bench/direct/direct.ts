@@ -1,6 +1,6 @@
 import { sleep, systemClock } from "../../../runtime/clock.js";
 import { lastAckMs } from "../generator/delayed-ack.js";
-import { type GeneratorCalls, generatorModule, type Seat } from "../generator/generator-calls.js";
+import type { Seat } from "../generator/generator-calls.js";
 import type { Holding } from "../generator/log-follower.js";
 import { sharePace, toPace } from "../generator/pacemaker.js";
 import { takeTurns } from "../generator/turns.js";
@@ -8,9 +8,10 @@ import { textBytes } from "../generator/workload.js";
 import type { Engine, Outcome, ScenarioDeps } from "../scenario.js";
 import { type BareStage, playOnBareStage } from "../stage/bare-stage.js";
 import { type CpuMs, watchCpu } from "../stage/cpu.js";
-import { type Crew, dealOut, forkCrew } from "../stage/crew.js";
+import { dealOut } from "../stage/crew.js";
 import { openDirects, type Pair } from "../stage/directs.js";
 import { findBehind, verifyLogs } from "../stage/durable-logs.js";
+import { forkGenerators, type Generators } from "../stage/generators.js";
 import { describeVersions } from "../stage/machine.js";
 import { judge } from "../stage/verdict.js";
 import {
@@ -90,10 +91,10 @@ async function play(
   stage: BareStage,
   pairs: readonly Pair[],
   options: DirectOptions,
-  { progress }: ScenarioDeps,
+  deps: ScenarioDeps,
 ): Promise<Play> {
-  const processOptions = stage.processOptions("generator");
-  await using generators = forkCrew<GeneratorCalls>(generatorModule, options.generators, processOptions);
+  const { progress } = deps;
+  await using generators = forkGenerators(options.generators, stage, deps);
   progress(`logging in ${2 * pairs.length} users`);
   await join(generators, stage.server.port, pairs);
   // Alone in its conversation, and delivered before the next one: the gateway may deliver the first two out of order.
@@ -116,8 +117,6 @@ async function play(
     problems: problems(),
   };
 }
-
-type Generators = Crew<GeneratorCalls>;
 
 async function join(generators: Generators, port: number, pairs: readonly Pair[]): Promise<void> {
   const shares = dealOut(pairs, generators.size).map((share): Seat[] => takeTurns(share, Math.random));

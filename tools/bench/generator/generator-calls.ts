@@ -62,6 +62,11 @@ export type StreamReport = Readonly<{
   problems: readonly string[];
 }>;
 
+/** Connections that are to be there: of devices, each with a login, or of the raw server. */
+export type IdleRequest =
+  | Readonly<{ kind: "devices"; port: number; credentials: readonly Credentials[] }>
+  | Readonly<{ kind: "bare"; port: number; sockets: number }>;
+
 /** A message in its place in the log; its text follows from the rest. */
 export type StreamedMessage = Readonly<{ seq: bigint; senderId: bigint; device: number; clientId: bigint }>;
 
@@ -111,6 +116,14 @@ export type GeneratorCalls = {
   runIngest(request: { seconds: number }): Promise<IngestReport>;
   /** What each sender has been given back of its log. */
   reportIngest(request: undefined): Promise<readonly Holding[]>;
+  /** Opens connections, and keeps them without using them. */
+  openIdle(request: IdleRequest): Promise<void>;
+  /** Fails if one was lost, or does not answer. */
+  checkIdle(request: undefined): Promise<void>;
+  /** Takes leave of all of them. Returns when the server has closed them. */
+  closeIdle(request: undefined): Promise<void>;
+  /** How many connections of any kind are open; may be asked meanwhile. */
+  countConnections(request: undefined): number;
   /** Closes all connections. */
   leave(request: undefined): Promise<void>;
 };

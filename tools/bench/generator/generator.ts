@@ -1,7 +1,9 @@
 import { serveCalls } from "../stage/calls.js";
 import type { GeneratorCalls } from "./generator-calls.js";
 import { type GroupLoad, openGroupLoad } from "./group-load.js";
+import { createIdleLoad } from "./idle-load.js";
 import { type IngestLoad, openIngestLoad } from "./ingest-load.js";
+import { countOpenSockets } from "./lean-socket.js";
 import { openRawLoad, type RawLoad } from "./raw-load.js";
 import { openStreamLoad, type StreamLoad } from "./stream-load.js";
 
@@ -10,6 +12,7 @@ let group: GroupLoad | undefined;
 let raw: RawLoad | undefined;
 let stream: StreamLoad | undefined;
 let ingest: IngestLoad | undefined;
+const idle = createIdleLoad();
 
 const calls: GeneratorCalls = {
   async join(request) {
@@ -52,6 +55,10 @@ const calls: GeneratorCalls = {
     if (!ingest) throw new Error("no sender has joined");
     return ingest.report();
   },
+  openIdle: (request) => idle.open(request),
+  checkIdle: () => idle.check(),
+  closeIdle: () => idle.close(),
+  countConnections: () => countOpenSockets(),
   async leave() {
     ingest?.[Symbol.dispose]();
     stream?.[Symbol.dispose]();

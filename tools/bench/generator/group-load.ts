@@ -6,7 +6,7 @@ import { type Countdown, createCountdown } from "./countdown.js";
 import type { Credentials, JoinRequest, RoundReport, RoundRequest } from "./generator-calls.js";
 import { toMachineUs } from "./machine-clock.js";
 import { loginsMax, mapBounded } from "./map-bounded.js";
-import { type Member, openMember, type TimedFrame } from "./member.js";
+import { type Member, openMember, secondLookMs, type TimedFrame } from "./member.js";
 import { type Acks, messageOf, type Sent, textBytes } from "./workload.js";
 
 /** The group's members, and the rounds in which all of them send. */
@@ -24,11 +24,6 @@ const roundTimeoutMs = 30_000;
  */
 const quietMs = 250;
 const pollMs = 10;
-/**
- * Two seconds after a device has its heads the server looks for what it may have missed while it logged in. That is over before a
- * round begins, so that none pays for it.
- */
-const secondLookMs = 3_000;
 /** What a push takes besides its text, at most, in bytes. */
 const pushOverheadBytes = 156;
 

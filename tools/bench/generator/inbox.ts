@@ -21,12 +21,15 @@ export interface Inbox {
   clear(): void;
 }
 
-/** The least space to offer: what a socket's buffer may hold at once. */
-const spaceMinBytes = 64 * 1024;
+/** The most space to offer: what a socket's buffer may hold at once. */
+const spaceMaxBytes = 64 * 1024;
+/** The least: thousands of sockets of which little is expected take little memory. */
+const spaceMinBytes = 2 * 1024;
 
 /** @param expectedBytes what is expected between two calls of `clear`; more is taken, at the cost of a copy. */
 export function createInbox(expectedBytes: number): Inbox {
-  let bytes = new Uint8Array(expectedBytes + spaceMinBytes);
+  const spaceBytes = Math.min(spaceMaxBytes, Math.max(spaceMinBytes, expectedBytes));
+  let bytes = new Uint8Array(expectedBytes + spaceBytes);
   let filled = 0;
   /** Where the first incomplete message starts. */
   let parsed = 0;
@@ -55,8 +58,8 @@ export function createInbox(expectedBytes: number): Inbox {
       return arrivals;
     },
     space() {
-      if (bytes.length - filled < spaceMinBytes) bytes = enlarged(bytes);
-      return bytes.subarray(filled, filled + spaceMinBytes);
+      if (bytes.length - filled < spaceBytes) bytes = enlarged(bytes);
+      return bytes.subarray(filled, filled + spaceBytes);
     },
     commit(count, atMs) {
       filled += count;

@@ -31,6 +31,13 @@ type SocketState =
   | { state: "open" }
   | { state: "closed" };
 
+let openSockets = 0;
+
+/** Those of this process that are open. */
+export function countOpenSockets(): number {
+  return openSockets;
+}
+
 /** @throws Error if the server does not accept the connection. */
 export function openLeanSocket(options: LeanSocketOptions): Promise<LeanSocket> {
   return new Promise((resolve, reject) => {
@@ -40,6 +47,7 @@ export function openLeanSocket(options: LeanSocketOptions): Promise<LeanSocket> 
     let now: SocketState = { state: "upgrading", head: Buffer.alloc(0), key, opened, failed: reject };
 
     function close() {
+      if (now.state === "open") openSockets--;
       now = { state: "closed" };
       socket.destroy();
     }
@@ -69,6 +77,7 @@ export function openLeanSocket(options: LeanSocketOptions): Promise<LeanSocket> 
       if (end < 0) return;
       checkUpgrade(head.toString("latin1", 0, end), key, options.subprotocol);
       now = { state: "open" };
+      openSockets++;
       const rest = head.subarray(end + 4);
       inbox.space().set(rest);
       upgrading.opened();
@@ -114,6 +123,11 @@ export function toClientMessage(payload: Uint8Array, kind: keyof typeof opcodes 
   if (payload.length > 0xffff) throw new Error("the load generator sends no message of 64 KiB and more");
   const length = payload.length < 126 ? [0x80 | payload.length] : [0xfe, payload.length >> 8, payload.length & 0xff];
   return Buffer.concat([Buffer.from([opcodes[kind], ...length, 0, 0, 0, 0]), payload]);
+}
+
+/** Says goodbye: 1000, all went well. */
+export function toCloseMessage(): Uint8Array {
+  return toClientMessage(Uint8Array.of(0x03, 0xe8), "close");
 }
 
 function toUpgradeRequest({ host, port, path, subprotocol }: LeanSocketOptions, key: string): string {

@@ -3,6 +3,7 @@ import { decodeServerFrames, encodeFrame } from "../../../clients/typescript/src
 import { ContentSchema } from "../../../gen/ts/tidewire/v1/content_pb.js";
 import {
   AckSchema,
+  HeadsSchema,
   HeartbeatSchema,
   LoginSchema,
   LogoutSchema,
@@ -14,17 +15,18 @@ import type { Weighted } from "../figures/statistics.js";
 import { createGreeting, createHeartbeats, type Heartbeats } from "./answers.js";
 import { createDelayedAck, type DelayedAck } from "./delayed-ack.js";
 import type { Arrival } from "./inbox.js";
-import { type LeanSocket, openLeanSocket, toClientMessage } from "./lean-socket.js";
+import { type LeanSocket, openLeanSocket, toClientMessage, toCloseMessage } from "./lean-socket.js";
 import { findPushes } from "./pushes.js";
 import type { Sent } from "./workload.js";
 
-/** One online member of the group: a device that sends, receives and acknowledges. */
+/** One online member of the group: a device that sends, receives, acknowledges, and is heard of at the intervals it is told. */
 export interface Member extends Disposable {
   /** Its device's number. */
   readonly device: number;
   readonly acks: Pick<DelayedAck, "hold" | "release" | "isPending" | "sent">;
-  /** Forgets what it was told so far, and encodes what `send` will send. */
-  prepare(sent: Sent): void;
+  /** Forgets what it was told so far, and encodes what `send` will send, if anything. */
+  prepare(sent: Sent | undefined): void;
+  /** Sends what has been prepared. */
   send(): void;
   /** Sends these in one WebSocket message, and forgets nothing. */
   say(messages: readonly Sent[]): void;
@@ -33,6 +35,8 @@ export interface Member extends Disposable {
    * @throws Error if the connection is lost first.
    */
   heartbeat(): Promise<void>;
+  /** Asks which conversations there are, as a device does when it has logged in. */
+  askHeads(): void;
   /** Takes its leave: ends the session, or only the connection. The server closes, which `lost` reports. */
   leave(how: "logout" | "close"): void;
   /** When pushes arrived since `prepare`, and how many at a time. */
@@ -60,6 +64,12 @@ export type MemberOptions = Readonly<{
 }>;
 
 const host = "127.0.0.1";
+
+/**
+ * Two seconds after a device has its heads the server looks for what it may have missed while it logged in. So much later that is
+ * over.
+ */
+export const secondLookMs = 3_000;
 
 /**
  * Connects and logs in.
@@ -103,14 +113,14 @@ export async function openMember(options: MemberOptions): Promise<Member> {
     lost,
   });
   socket.write(toClientMessage(encodeFrame({ case: "login", value: loginOf(options) })));
-  const { device, ackDelayMs } = await greeting.done;
+  const { device, ackDelayMs, heartbeatIntervalMs } = await greeting.done;
   acks = createDelayedAck({
     clock: systemClock,
     random: Math.random,
     delayMs: ackDelayMs,
     send: (seq) => socket.write(toClientMessage(encodeFrame(toAck(conversationId, seq)))),
   });
-  return createMember(socket, { device, conversationId, acks, heartbeats });
+  return createMember(socket, { device, conversationId, acks, heartbeats, heartbeatIntervalMs });
 }
 
 type Parts = Readonly<{
@@ -118,34 +128,38 @@ type Parts = Readonly<{
   conversationId: bigint;
   acks: DelayedAck;
   heartbeats: Heartbeats;
+  heartbeatIntervalMs: number;
 }>;
 
-function createMember(socket: LeanSocket, { device, conversationId, acks, heartbeats }: Parts): Member {
+function createMember(socket: LeanSocket, parts: Parts): Member {
+  const { device, conversationId, acks, heartbeats } = parts;
   const { inbox } = socket;
   let message: Uint8Array = new Uint8Array();
   const frames = () =>
     inbox.arrivals.flatMap((arrival) =>
       decodeServerFrames(inbox.payloadOf(arrival)).map((frame) => ({ frame, atMs: arrival.atMs })),
     );
+  function heartbeat(): Promise<void> {
+    const answered = heartbeats.next();
+    socket.write(toClientMessage(encodeFrame({ case: "heartbeat", value: create(HeartbeatSchema) })));
+    return answered;
+  }
+  heartbeats.repeat(parts.heartbeatIntervalMs, heartbeat);
   return {
     device,
     acks,
     prepare(sent) {
       inbox.clear();
-      message = toClientMessage(encodeFrame(toUpMsg(conversationId, sent)));
+      message = sent ? toClientMessage(encodeFrame(toUpMsg(conversationId, sent))) : new Uint8Array();
     },
     send: () => socket.write(message),
     say(messages) {
       const frames = messages.map((sent) => encodeFrame(toUpMsg(conversationId, sent)));
       socket.write(toClientMessage(Buffer.concat(frames)));
     },
-    heartbeat() {
-      const answered = heartbeats.next();
-      socket.write(toClientMessage(encodeFrame({ case: "heartbeat", value: create(HeartbeatSchema) })));
-      return answered;
-    },
-    leave: (how) =>
-      socket.write(how === "logout" ? toClientMessage(encodeFrame(logout)) : toClientMessage(normal, "close")),
+    heartbeat,
+    askHeads: () => socket.write(toClientMessage(encodeFrame(allHeads))),
+    leave: (how) => socket.write(how === "logout" ? toClientMessage(encodeFrame(logout)) : toCloseMessage()),
     deliveries: () =>
       inbox.arrivals.map((arrival) => ({ value: arrival.atMs, count: findPushes(inbox.payloadOf(arrival)).pushes })),
     frames,
@@ -160,6 +174,7 @@ function createMember(socket: LeanSocket, { device, conversationId, acks, heartb
         .filter(holdsOnlyPushes)
         .map((payload) => payload.slice()),
     [Symbol.dispose]() {
+      heartbeats[Symbol.dispose]();
       acks[Symbol.dispose]();
       socket[Symbol.dispose]();
     },
@@ -167,8 +182,7 @@ function createMember(socket: LeanSocket, { device, conversationId, acks, heartb
 }
 
 const logout = { case: "logout", value: create(LogoutSchema) } as const;
-/** The payload of a close frame: 1000. */
-const normal = Uint8Array.of(0x03, 0xe8);
+const allHeads = { case: "heads", value: create(HeadsSchema, { requestId: 1n }) } as const;
 
 function holdsOnlyPushes(message: Uint8Array): boolean {
   return findPushes(message).others === 0;

@@ -1,11 +1,9 @@
 import { sleep, systemClock } from "../../../runtime/clock.js";
 
-const pollMs = 5;
-
-/** False if time was up first. */
-export async function until(isTrue: () => boolean, withinMs: number): Promise<boolean> {
+/** Asks every few milliseconds; false if time was up first. */
+export async function until(isTrue: () => boolean | Promise<boolean>, withinMs: number, pollMs = 5): Promise<boolean> {
   const deadlineMs = systemClock.monotonicMs() + withinMs;
-  while (!isTrue()) {
+  while (!(await isTrue())) {
     if (systemClock.monotonicMs() > deadlineMs) return false;
     await sleep(systemClock, pollMs);
   }

@@ -5,16 +5,17 @@ import type { Store } from "../../../services/store/store.js";
 import type { StraightReport } from "../baseline/straight-append-calls.js";
 import { quantilesOrInfinite } from "../figures/statistics.js";
 import { lastAckMs } from "../generator/delayed-ack.js";
-import { type GeneratorCalls, generatorModule, type Seat } from "../generator/generator-calls.js";
+import type { Seat } from "../generator/generator-calls.js";
 import type { Holding } from "../generator/log-follower.js";
 import { textBytes } from "../generator/workload.js";
 import type { Engine, Outcome, ScenarioDeps } from "../scenario.js";
 import { type BareStage, playOnBareStage } from "../stage/bare-stage.js";
 import { type CpuMs, toCpuFigures, watchCpu } from "../stage/cpu.js";
-import { type Crew, dealOut, forkCrew } from "../stage/crew.js";
+import { dealOut } from "../stage/crew.js";
 import { openDirects, type Pair } from "../stage/directs.js";
 import { findBehind, verifyLogs } from "../stage/durable-logs.js";
 import type { RowsVerdict } from "../stage/durable-rows.js";
+import { forkGenerators, type Generators } from "../stage/generators.js";
 import { describeVersions } from "../stage/machine.js";
 import { judge } from "../stage/verdict.js";
 import {
@@ -103,7 +104,6 @@ function warmupSecondsOf({ seconds }: IngestOptions): number {
   return Math.min(warmupSecondsMax, seconds);
 }
 
-type Generators = Crew<GeneratorCalls>;
 type Straight = Readonly<{ report: StraightReport; cpu: CpuMs }>;
 type Round = Readonly<{ stretch: IngestStretch; cpu: CpuMs; straight: Straight | undefined }>;
 
@@ -122,8 +122,7 @@ type Play = Readonly<{
 /** Ends with the first round in which something went wrong. */
 async function play(stage: BareStage, seats: Seats, options: IngestOptions, deps: ScenarioDeps): Promise<Play> {
   const { progress } = deps;
-  const processOptions = stage.processOptions("generator");
-  await using generators = forkCrew<GeneratorCalls>(generatorModule, options.generators, processOptions);
+  await using generators = forkGenerators(options.generators, stage, deps);
   progress(`logging in ${seats.own.length} senders`);
   await join(generators, stage.server.port, seats.own, options);
   await using straight = await openBaseline(stage, seats.straight, options, deps);

@@ -22,6 +22,8 @@ export type StageOptions = Readonly<{
   profileDirectory: string | undefined;
   /** Settings of the server that are raised, by name. */
   raisedLimits?: RaisedLimits;
+  /** Where the server's inspector is to listen, on loopback, if it is to have one. */
+  inspectPort?: number;
 }>;
 
 /** A server with users who can log in, and what is needed to put it under load. */
@@ -34,32 +36,32 @@ export interface BareStage {
 }
 
 /** What happens before, on and after the stage. */
-export type Script<Prepared, Result> = Readonly<{
+export type Script<Prepared, Result, Verdict> = Readonly<{
   /** Before the server runs: the embedded database belongs to one process at a time. */
   prepare(store: Store, credentials: readonly Credentials[]): Promise<Prepared>;
   /** Puts the server under load. */
   play(stage: BareStage, prepared: Prepared): Promise<Result>;
   /** When the server has stopped: what is in the database now is what survives. */
-  verify(store: Store, result: Result, prepared: Prepared): Promise<RowsVerdict>;
+  verify(store: Store, result: Result, prepared: Prepared): Promise<Verdict>;
 }>;
 
 /** What a play on the stage has come to. */
-export type Played<Result> = Readonly<{
+export type Played<Result, Verdict = RowsVerdict> = Readonly<{
   result: Result;
   /** Engine and version of the database. */
   database: string;
 }> &
-  RowsVerdict;
+  Verdict;
 
 /**
  * Makes a database and users, starts a server, lets `play` put it under load, stops the server and looks at the database.
  * @throws Error if a part does not start, or ends early.
  */
-export async function playOnBareStage<Prepared, Result>(
+export async function playOnBareStage<Prepared, Result, Verdict>(
   options: StageOptions,
   deps: ScenarioDeps,
-  script: Script<Prepared, Result>,
-): Promise<Played<Result>> {
+  script: Script<Prepared, Result, Verdict>,
+): Promise<Played<Result, Verdict>> {
   deps.progress(`${deps.engine}: making ${options.members} users`);
   await using database = await createDatabase(deps.engine);
   const { prepared, ...population } = await populate(database, options.members, script);
@@ -72,7 +74,7 @@ export async function playOnBareStage<Prepared, Result>(
 async function populate<Prepared>(
   database: BenchDatabase,
   members: number,
-  { prepare }: Pick<Script<Prepared, unknown>, "prepare">,
+  { prepare }: Pick<Script<Prepared, unknown, unknown>, "prepare">,
 ) {
   await using store = await database.open();
   const population = await createPopulation(store, members);
@@ -85,7 +87,7 @@ async function populate<Prepared>(
 async function perform<Result>(
   database: BenchDatabase,
   { tokenKey, credentials }: { tokenKey: string; credentials: readonly Credentials[] },
-  { profileDirectory, raisedLimits = {} }: StageOptions,
+  { profileDirectory, inspectPort, raisedLimits = {} }: StageOptions,
   { signal }: ScenarioDeps,
   play: (stage: BareStage) => Promise<Result>,
 ): Promise<Result> {
@@ -95,6 +97,7 @@ async function perform<Result>(
   });
   await using server = await startServerUnderTest({
     ...processOptions("server"),
+    inspectPort,
     env: { ...database.env, ...toVariables(raisedLimits), TIDEWIRE_TOKEN_KEY: tokenKey },
   });
   const result = await play({ server, database, credentials, processOptions });

@@ -1,5 +1,5 @@
-import { readFileSync } from "node:fs";
 import type { Series } from "../result.js";
+import { roughlyResidentBytesOf } from "./process-memory.js";
 
 const everyMs = 1_000;
 
@@ -14,7 +14,7 @@ export function watchMemory(name: string, pid: number): MemoryWatch {
   const points: [seconds: number, value: number][] = [];
   const startMs = performance.now();
   const look = () => {
-    const bytes = residentBytesOf(pid);
+    const bytes = roughlyResidentBytesOf(pid);
     if (bytes !== undefined) points.push([(performance.now() - startMs) / 1_000, bytes]);
   };
   look();
@@ -23,14 +23,4 @@ export function watchMemory(name: string, pid: number): MemoryWatch {
     series: () => (points.length === 0 ? [] : [{ name, unit: "bytes", points }]),
     [Symbol.dispose]: () => clearInterval(timer),
   };
-}
-
-/** Memory that a process holds in RAM; undefined if the system does not tell. Source: proc(5), `VmRSS` in kibibytes. */
-function residentBytesOf(pid: number): number | undefined {
-  try {
-    const kib = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];
-    return kib === undefined ? undefined : Number(kib) * 1_024;
-  } catch {
-    return undefined;
-  }
 }

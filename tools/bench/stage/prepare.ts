@@ -9,6 +9,7 @@ import { createAccessTokens } from "../../../services/account/tokens.js";
 import { bigints, type Store } from "../../../services/store/store.js";
 import type { Credentials } from "../generator/generator-calls.js";
 import { type Member, openMember } from "../generator/member.js";
+import { tellMeanwhile } from "../report/progress.js";
 
 /** What is made before a server runs: argon2 and login limits are not what is measured. */
 export type Population = Readonly<{
@@ -43,7 +44,11 @@ export async function createPopulation(store: Store, members: number): Promise<P
 }
 
 /** Makes the group through the public API, so that it is routed as any group of its size. */
-export async function createGroup(port: number, credentials: readonly Credentials[]): Promise<PreparedGroup> {
+export async function createGroup(
+  port: number,
+  credentials: readonly Credentials[],
+  progress: (line: string) => void,
+): Promise<PreparedGroup> {
   const [creator, ...others] = credentials;
   if (!creator) throw new Error("a group needs a member");
   using _witness = await openWitness(port, creator);
@@ -62,9 +67,12 @@ export async function createGroup(port: number, credentials: readonly Credential
   const userIds = others.map(({ userId }) => userId);
   const { group } = await groups.createGroup({ title: "Benchmark", userIds: userIds.slice(0, perCreateMax - 1) });
   const conversationId = group?.conversationId ?? 0n;
-  for (let added = perCreateMax - 1; added < userIds.length; added += perAddMax) {
-    await groups.addMembers({ conversationId, userIds: userIds.slice(added, added + perAddMax) });
-  }
+  let members = Math.min(perCreateMax, credentials.length);
+  const addOthers = async () => {
+    for (; members < credentials.length; members += perAddMax)
+      await groups.addMembers({ conversationId, userIds: userIds.slice(members - 1, members - 1 + perAddMax) });
+  };
+  await tellMeanwhile(addOthers(), () => progress(`${members} of ${credentials.length} are members of the group`));
   const { messages } = await createClient(ConversationService, transport).getHistory({ conversationId, limit: 1 });
   return { conversationId, headSeq: messages[0]?.seq ?? 0n };
 }

@@ -30,18 +30,17 @@ export type ProcessOptions = Readonly<{
   signal: AbortSignal;
   /** Where to write CPU profiles, one for each thread, or undefined. */
   profileDirectory: string | undefined;
+  /** Where its inspector is to listen, on loopback, if it is to have one. */
+  inspectPort?: number | undefined;
 }>;
 
 /** Forks `module`, a compiled file that serves calls. */
-export function forkHelper<Served extends Handlers>(
-  module: URL,
-  { signal, profileDirectory }: ProcessOptions,
-): Helper<Served> {
+export function forkHelper<Served extends Handlers>(module: URL, options: ProcessOptions): Helper<Served> {
   const child = fork(fileURLToPath(module), {
-    execArgv: profilingFlags(profileDirectory),
+    execArgv: nodeFlags(options),
     serialization: "advanced",
     detached: true, // Ctrl-C in a terminal reaches the benchmark alone, which stops the others in order
-    signal,
+    signal: options.signal,
     stdio: ["ignore", "ignore", "pipe", "ipc"],
   });
   return { ...own(child), call: createCaller<Served>(child, basename(module.pathname, ".js")) };
@@ -53,9 +52,10 @@ export type Helper<Served extends Handlers> = OwnProcess & Readonly<{ call: Call
 /** Runs a compiled program of ours with these variables and no others. */
 export function startProgram(
   args: readonly string[],
-  { env, signal, profileDirectory }: ProcessOptions & { env: Record<string, string> },
+  { env, ...options }: ProcessOptions & { env: Record<string, string> },
 ): OwnProcess {
-  const argv = [...profilingFlags(profileDirectory), ...args];
+  const { signal } = options;
+  const argv = [...nodeFlags(options), ...args];
   const child = spawn(process.execPath, argv, { env, detached: true, signal, stdio: ["ignore", "ignore", "pipe"] });
   guard(child);
   return own(child);
@@ -73,8 +73,10 @@ function guard(child: ChildProcess): void {
   child.once("close", () => watcher.kill("SIGKILL"));
 }
 
-function profilingFlags(directory: string | undefined): string[] {
-  return directory === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${directory}`];
+function nodeFlags({ profileDirectory, inspectPort }: ProcessOptions): string[] {
+  const profile = profileDirectory === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${profileDirectory}`];
+  const inspect = inspectPort === undefined ? [] : [`--inspect=127.0.0.1:${inspectPort}`];
+  return [...profile, ...inspect];
 }
 
 function own(child: ChildProcess): OwnProcess {

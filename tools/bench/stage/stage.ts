@@ -23,7 +23,7 @@ export async function playOnStage<Result extends { log: readonly Logged[] }>(
     prepare: async () => undefined,
     async play(bare) {
       deps.progress(`creating the group and logging in ${bare.credentials.length} members`);
-      const group = await createGroup(bare.server.port, bare.credentials);
+      const group = await createGroup(bare.server.port, bare.credentials, deps.progress);
       return { group, played: await play({ ...bare, group }) };
     },
     async verify({ sql }, { group: { conversationId, headSeq }, played: { log } }) {
