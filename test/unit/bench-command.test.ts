@@ -60,7 +60,7 @@ describe("the command line of the benchmark", () => {
   });
 
   const mistakes: Record<string, RegExp> = {
-    "": /name a scenario: group, group --paced, acks, slow-reader/,
+    "": /name a scenario: group, group --paced, big-group, acks, slow-reader/,
     crowd: /no scenario "crowd"; there are: group/,
     slowreader: /did you mean slow-reader\?/,
     "group group": /one scenario at a time/,
@@ -73,13 +73,14 @@ describe("the command line of the benchmark", () => {
     "group --acks maybe": /--acks takes on or off, not "maybe"/,
     "group --slow 2": /--slow belongs to slow-reader/,
     "acks --acks off": /--acks belongs to group/,
-    "slow-reader --warmup 1": /--warmup belongs to group and group --paced and acks/,
+    "slow-reader --warmup 1": /--warmup belongs to group and group --paced and big-group and acks/,
     "acks --paced": /--paced belongs to group, not to acks/,
     "group --html=": /--html takes a file/,
     "compare a.json": /compare takes two files: compare BEFORE AFTER/,
     "render a b c": /render takes two files: render RESULT PAGE/,
     "compare a b --members 5": /compare takes files only, not --members/,
     "compaer a b": /did you mean compare\?/,
+    "big-group --generators 1": /--generators takes at least 2 for 10000 members/,
     "slow-reader --members 5 --slow 5": /--slow takes fewer than the 5 --members/,
     "slow-reader --members 5 --slow 4 --rate 11": /--rate takes at most 10/,
   };

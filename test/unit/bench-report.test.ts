@@ -74,7 +74,9 @@ describe("the report of a benchmark", () => {
       members: 3,
       rounds: 1,
       warmup_rounds: 2,
+      senders: 3,
       acks: "on",
+      generators: 1,
       text_bytes: 100,
       raised_limits: {},
     },
@@ -89,6 +91,7 @@ describe("the report of a benchmark", () => {
       database: "PostgreSQL 15",
     },
     ...summarize([round(100, 20)], messages),
+    goals: { ratio: 0.3 },
     histograms: [],
     verified: { sent: 9, acked: 9, delivered: 27, lost: 0, duplicated: 0, reordered: 0, durable_rows: 9 },
   };

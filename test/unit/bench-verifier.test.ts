@@ -6,7 +6,7 @@ import { ErrorCode } from "../../gen/ts/tidewire/v1/error_pb.js";
 import { NackReason, type ServerFrame, ServerFrameSchema } from "../../gen/ts/tidewire/v1/frame_pb.js";
 import type { Acks } from "../../tools/bench/generator/workload.js";
 import { messageOf, type Sent } from "../../tools/bench/generator/workload.js";
-import { isFlawless, type Verdict, verifyRound } from "../../tools/bench/group/verifier.js";
+import { isFlawless, mergeVerdicts, type Verdict, verifyRound } from "../../tools/bench/group/verifier.js";
 
 const conversationId = 7n;
 const firstSeq = 11n;
@@ -17,10 +17,11 @@ type Frame = NonNullable<MessageInitShape<typeof ServerFrameSchema>["frame"]>;
 
 /** Lets `spoil` change what user 102 is told of an otherwise perfect round, and verifies it. */
 function verify(spoil: (frames: ServerFrame[]) => ServerFrame[], acks: Acks = "on"): Verdict {
-  const members = sent.map((own) => ({ own, frames: own.senderId === 102n ? spoil(pushes()) : pushes() }));
+  const members = sent.map((own) => heard(own, own.senderId === 102n ? spoil(pushes()) : pushes()));
   return verifyRound({ conversationId, firstSeq, sent, acks }, members);
 }
 
+const heard = (own: Sent, frames: ServerFrame[]) => ({ userId: own.senderId, own, frames });
 const pushes = () => sent.map((message, index) => push(message, firstSeq + BigInt(index)));
 
 function push({ senderId, device, clientId, text }: Sent, seq: bigint, changes: Partial<Message> = {}): ServerFrame {
@@ -51,6 +52,7 @@ describe("the verifier of a benchmark", () => {
     const verdict = verify((frames) => frames);
     assert.ok(isFlawless(verdict));
     assert.deepEqual(verdict, {
+      members: 3,
       sent: 3,
       acked: 3,
       delivered: 9,
@@ -80,14 +82,14 @@ describe("the verifier of a benchmark", () => {
   it("sees that nobody got anything", () => {
     const verdict = verifyRound(
       { conversationId, firstSeq, sent, acks: "on" },
-      sent.map((own) => ({ own, frames: [] })),
+      sent.map((own) => heard(own, [])),
     );
     assert.deepEqual([verdict.lost, verdict.acked, verdict.delivered], [9, 0, 0]);
     assert.ok(!isFlawless(verdict));
   });
 
   it("sees a member of whom nothing is known", () => {
-    const members = sent.slice(1).map((own) => ({ own, frames: pushes() }));
+    const members = sent.slice(1).map((own) => heard(own, pushes()));
     assert.ok(!isFlawless(verifyRound({ conversationId, firstSeq, sent, acks: "on" }, members)));
   });
 
@@ -179,5 +181,40 @@ describe("the verifier of a benchmark", () => {
     const verdict = verify((frames) => Array.from({ length: 20 }, () => frames).flat());
     assert.equal(verdict.problems.length, 10);
     assert.equal(verdict.duplicated, 57);
+  });
+});
+
+describe("the verifier of a round that was heard in several places", () => {
+  const [one] = sent;
+  assert.ok(one);
+  const round = { conversationId, firstSeq, sent: [one], acks: "on" } as const;
+  const listener = (userId: bigint, frames = [push(one, firstSeq)]) => ({ userId, own: undefined, frames });
+  const atSender = () => verifyRound(round, [heard(one, [push(one, firstSeq)])]);
+  const elsewhere = (frames?: ServerFrame[]) => verifyRound(round, [listener(102n), listener(103n, frames)]);
+
+  it("asks no acknowledgement of those who have sent nothing", () => {
+    const verdict = mergeVerdicts([atSender(), elsewhere()]);
+    assert.deepEqual([verdict.members, verdict.sent, verdict.acked, verdict.delivered], [3, 1, 1, 3]);
+    assert.ok(isFlawless(verdict), JSON.stringify(verdict.problems));
+  });
+
+  it("sees a message that was lost in one of them", () => {
+    const verdict = mergeVerdicts([atSender(), elsewhere([])]);
+    assert.deepEqual([verdict.lost, verdict.delivered], [1, 2]);
+    assert.ok(!isFlawless(verdict));
+  });
+
+  it("sees that the sender was heard nowhere", () => {
+    assert.ok(!isFlawless(elsewhere()));
+  });
+
+  it("sees that they disagree about the log", () => {
+    const verdict = mergeVerdicts([atSender(), { ...elsewhere(), log: [{ seq: firstSeq + 1n, sent: one }] }]);
+    assert.deepEqual([verdict.reordered, verdict.problems], [1, ["some members saw another order than others"]]);
+    assert.ok(!isFlawless(verdict));
+  });
+
+  it("sees an up_ack at one who has sent nothing", () => {
+    assert.equal(elsewhere([push(one, firstSeq), upAck(firstSeq)]).altered, 1);
   });
 });

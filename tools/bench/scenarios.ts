@@ -1,4 +1,5 @@
 import { acksScenario } from "./acks/scenario.js";
+import { bigGroupScenario } from "./big-group/scenario.js";
 import { directScenario } from "./direct/scenario.js";
 import { groupScenario } from "./group/scenario.js";
 import { idleScenario } from "./idle/scenario.js";
@@ -13,6 +14,7 @@ import { slowReaderScenario } from "./slow-reader/scenario.js";
 export const scenarios: readonly Scenario[] = [
   groupScenario,
   pacedScenario,
+  bigGroupScenario,
   acksScenario,
   slowReaderScenario,
   directScenario,

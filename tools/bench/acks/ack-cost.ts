@@ -1,20 +1,19 @@
 import { median } from "../figures/statistics.js";
-import { type GeneratorCalls, generatorModule } from "../generator/generator-calls.js";
 import { type Acks, type Logged, textBytes } from "../generator/workload.js";
-import type { GroupSettings } from "../group/result.js";
-import { addUp, logOf, type MeasuredRound, measureRound } from "../group/rounds.js";
+import type { RoundSettings } from "../group/result.js";
+import { addUp, everybodySends, joinGroup, logOf, type MeasuredRound, measureRound } from "../group/rounds.js";
 import { isFlawless, type Verdict } from "../group/verifier.js";
 import type { Verified } from "../result.js";
 import type { Outcome, ScenarioDeps } from "../scenario.js";
+import { forkGenerators } from "../stage/generators.js";
 import { describeVersions, type Machine, type Versions } from "../stage/machine.js";
-import { forkHelper } from "../stage/processes.js";
 import { playOnStage, type Stage } from "../stage/stage.js";
 import type { AcksOptions } from "./options.js";
 
 /** What acknowledgements cost the server. As JSON, names tell units, as in GroupResult. */
 export type AckCostResult = Readonly<{
   scenario: "acks";
-  settings: Omit<GroupSettings, "acks">;
+  settings: RoundSettings;
   machine: Machine;
   versions: Versions;
   /** Two rounds each, one right after the other. */
@@ -90,16 +89,15 @@ const orders = [
 ] as const;
 
 /** Ends with the first round that is not flawless. */
-async function play(stage: Stage, options: AcksOptions, { progress }: ScenarioDeps): Promise<Rounds> {
-  const { group, server, credentials } = stage;
-  await using generator = forkHelper<GeneratorCalls>(generatorModule, stage.processOptions("generator"));
-  await generator.call("join", { port: server.port, conversationId: group.conversationId, credentials });
+async function play(stage: Stage, options: AcksOptions, deps: ScenarioDeps): Promise<Rounds> {
+  await using generators = forkGenerators(1, stage, deps);
+  const members = await joinGroup(stage, generators, options.members);
   const verdicts: Verdict[] = [];
 
   async function playRound(acks: Acks): Promise<MeasuredRound> {
     const round = verdicts.length + 1;
-    const firstSeq = group.headSeq + 1n + BigInt((round - 1) * options.members);
-    const measured = await measureRound(stage, generator, { round, firstSeq, acks });
+    const firstSeq = stage.group.headSeq + 1n + BigInt((round - 1) * options.members);
+    const measured = await measureRound(stage, generators, { sent: everybodySends(members, round), firstSeq, acks });
     verdicts.push(measured.report.verdict);
     return measured;
   }
@@ -116,9 +114,9 @@ async function play(stage: Stage, options: AcksOptions, { progress }: ScenarioDe
     const pair = toPair(rounds.off, rounds.on, options.members ** 2);
     pairs.push(pair);
     const [off, on] = [pair.off, pair.on].map((round) => `${round.server_cpu_per_delivery_ns.toFixed(0)} ns`);
-    progress(`round ${pairs.length} of ${options.rounds}: ${off} a delivery without acks, ${on} with`);
+    deps.progress(`round ${pairs.length} of ${options.rounds}: ${off} a delivery without acks, ${on} with`);
   }
-  await generator.call("leave", undefined);
+  await generators.call("leave", undefined);
   return { pairs, verdicts, log: logOf(verdicts) };
 }
 

@@ -1,5 +1,6 @@
 import { toDistribution } from "../figures/bars.js";
 import { type Quantiles, quantiles, type Weighted } from "../figures/statistics.js";
+import { addUpBusyness } from "../generator/busyness.js";
 import type { StreamReport } from "../generator/generator-calls.js";
 import type { BenchResult, Verified } from "../result.js";
 import { type CpuMs, toCpuFigures } from "../stage/cpu.js";
@@ -61,15 +62,15 @@ export type Stretch = Readonly<{
 }>;
 
 export function mergeReports(reports: readonly StreamReport[]): Stretch {
-  const sum = (value: (report: StreamReport) => number) => reports.reduce((total, report) => total + value(report), 0);
+  const { cpuMs, busyShare } = addUpBusyness(reports.map(({ busyness }) => busyness));
   return {
     deliver: reports.flatMap(({ deliver }) => deliver),
     ack: reports.flatMap(({ ack }) => ack),
     late: reports.flatMap(({ late }) => late),
-    acked: sum(({ acked }) => acked),
+    acked: reports.reduce((sum, { acked }) => sum + acked, 0),
     problems: reports.flatMap(({ problems }) => problems),
-    generatorCpuMs: sum(({ busyness }) => busyness.cpuMs),
-    generatorBusyShare: Math.max(...reports.map(({ busyness }) => busyness.busyShare)),
+    generatorCpuMs: cpuMs,
+    generatorBusyShare: busyShare,
   };
 }
 

@@ -15,3 +15,11 @@ export function watchBusyness(): () => Busyness {
     return { cpuMs: (user + system) / 1000, busyShare: performance.eventLoopUtilization(loop).utilization };
   };
 }
+
+/** Of several processes: the processor time of all, and the share of the busiest. */
+export function addUpBusyness(all: readonly Busyness[]): Busyness {
+  return {
+    cpuMs: all.reduce((sum, { cpuMs }) => sum + cpuMs, 0),
+    busyShare: Math.max(...all.map(({ busyShare }) => busyShare)),
+  };
+}

@@ -1,42 +1,59 @@
-import type { Quantiles, Weighted } from "../figures/statistics.js";
+import type { Weighted } from "../figures/statistics.js";
 import type { Verdict } from "../group/verifier.js";
 import type { Busyness } from "./busyness.js";
 import type { Holding } from "./log-follower.js";
 import type { Pace } from "./pacemaker.js";
-import type { Acks } from "./workload.js";
+import type { Acks, Sent } from "./workload.js";
 
 /** Who is to log in, and how. */
 export type Credentials = Readonly<{ userId: bigint; token: string; deviceId: string }>;
 
-export type JoinRequest = Readonly<{ port: number; conversationId: bigint; credentials: readonly Credentials[] }>;
+/** A member that has logged in, and its device. */
+export type Joined = Readonly<{ userId: bigint; device: number }>;
 
-/** `round` counts from 1, warm-up included: it is also the client_id of its messages. */
-export type RoundRequest = Readonly<{ round: number; firstSeq: bigint; acks: Acks }>;
+/** @property messages what to expect in a round, at most */
+export type JoinRequest = Readonly<{
+  port: number;
+  conversationId: bigint;
+  credentials: readonly Credentials[];
+  messages: number;
+}>;
 
-/** A round of the group, measured and verified. Times since the first send, in milliseconds. */
-export type RoundReport = Readonly<{
-  /** Until the last delivery. */
-  totalMs: number;
-  /** From the moment at which all were to send, for each delivery. */
-  deliver: Quantiles;
-  /** The same in full: deliveries that came in one go are one observation. */
-  observations: readonly Weighted[];
-  /** The same for each sender, until it knew its message to be stored. */
-  ack: Quantiles;
-  ackObservations: readonly Weighted[];
+/** What is to be sent, by whom, and from which seq on it is to lie in the log. */
+export type RoundRequest = Readonly<{ sent: readonly Sent[]; firstSeq: bigint; acks: Acks }>;
+
+/** A round as one generator has seen it, verified. Times are microseconds on the machine's monotonic clock. */
+export type PartReport = Readonly<{
+  /** When the first of its members was to send; undefined if none was. */
+  startUs: number | undefined;
+  /** When messages were delivered: those that came in one go are one observation. */
+  deliveries: readonly Weighted[];
+  /** When senders knew their message to be stored. */
+  acked: readonly Weighted[];
   busyness: Busyness;
   /** Acks that left while the round was measured. */
   acks: number;
   verdict: Verdict;
   /** The WebSocket messages in which one member got all pushes, in order. */
   messages: readonly Uint8Array[];
-  /** When the clock ran, on the machine's monotonic clock, in microseconds. */
-  window: Window;
 }>;
 
-export type Window = Readonly<{ fromUs: number; toUs: number }>;
+/**
+ * @property bytes what to expect in a round, at most
+ * @property trigger whether one of these subscribers is to make the server publish
+ */
+export type SubscribeRequest = Readonly<{
+  port: number;
+  subscribers: number;
+  bytes: number;
+  trigger: "here" | "elsewhere";
+}>;
 
-export type RawReport = Readonly<{ totalMs: number; busyness: Busyness }>;
+/** A round of the raw server. Times are microseconds on the machine's monotonic clock. */
+export type RawReport = Readonly<{ startUs: number | undefined; lastUs: number }>;
+
+/** A stretch of time on the machine's monotonic clock, in microseconds. */
+export type Window = Readonly<{ fromUs: number; toUs: number }>;
 
 /** A member's place: the one conversation in which it writes and reads, and where the log of that ends to begin with. */
 export type Seat = Credentials & Readonly<{ conversationId: bigint; headSeq: bigint }>;
@@ -92,18 +109,22 @@ export const generatorModule = new URL("./generator.js", import.meta.url);
 /** What the load generator does on request. */
 export type GeneratorCalls = {
   /** Connects and logs in all members. */
-  join(request: JoinRequest): Promise<void>;
+  join(request: JoinRequest): Promise<readonly Joined[]>;
+  /** Gets ready for a round, so that nothing of it is missed. */
+  prepareRound(request: RoundRequest): void;
   /**
-   * Lets all members send at once. Returns when all is delivered, no ack waits to be sent, and the server has read the last
-   * one; or when time is up.
+   * Lets its members send what they are to send, all at once. Returns when all is delivered, no ack waits to be sent, and the
+   * server has read the last one; or when time is up.
    */
-  runRound(request: RoundRequest): Promise<void>;
+  runRound(request: undefined): Promise<void>;
   /** Acknowledges what was held back, and verifies the round. */
-  reportRound(request: undefined): Promise<RoundReport>;
+  reportRound(request: undefined): Promise<PartReport>;
   /** Connects subscribers to the raw server. */
-  subscribeRaw(request: { port: number; subscribers: number; bytes: number }): Promise<void>;
-  /** Has the raw server publish, and checks that every subscriber got these bytes. */
-  runRawRound(request: { messages: readonly Uint8Array[] }): Promise<RawReport>;
+  subscribeRaw(request: SubscribeRequest): Promise<void>;
+  /** Gets ready for these messages. */
+  prepareRaw(request: { messages: readonly Uint8Array[] }): void;
+  /** Waits until every subscriber has these messages, and checks that it has exactly these. */
+  runRaw(request: undefined): Promise<RawReport>;
   /** Connects and logs in the members of a stream. */
   joinStream(request: StreamJoinRequest): Promise<void>;
   /** Lets the stream flow. Returns when all members have all of it, or when time is up. */

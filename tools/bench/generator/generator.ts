@@ -14,56 +14,40 @@ let stream: StreamLoad | undefined;
 let ingest: IngestLoad | undefined;
 const idle = createIdleLoad();
 
+function joined<Load>(load: Load | undefined): Load {
+  if (!load) throw new Error("nobody has joined");
+  return load;
+}
+
 const calls: GeneratorCalls = {
   async join(request) {
     group = await openGroupLoad(request);
+    return group.members;
   },
+  prepareRound: (request) => joined(group).prepareRound(request),
+  runRound: () => joined(group).runRound(),
+  reportRound: () => joined(group).reportRound(),
   async subscribeRaw(request) {
     raw = await openRawLoad(request);
   },
-  async runRound(request) {
-    if (!group) throw new Error("nobody has joined");
-    await group.runRound(request);
-  },
-  async reportRound() {
-    if (!group) throw new Error("nobody has joined");
-    return await group.reportRound();
-  },
-  async runRawRound({ messages }) {
-    if (!raw) throw new Error("nobody has subscribed");
-    return await raw.runRound(messages);
-  },
+  prepareRaw: ({ messages }) => joined(raw).prepareRound(messages),
+  runRaw: () => joined(raw).runRound(),
   async joinStream(request) {
     stream = await openStreamLoad(request);
   },
-  async runStream(request) {
-    if (!stream) throw new Error("nobody has joined the stream");
-    return await stream.run(request);
-  },
-  async reportStream() {
-    if (!stream) throw new Error("nobody has joined the stream");
-    return stream.report();
-  },
+  runStream: (request) => joined(stream).run(request),
+  reportStream: async () => joined(stream).report(),
   async joinIngest(request) {
     ingest = await openIngestLoad(request);
   },
-  async runIngest({ seconds }) {
-    if (!ingest) throw new Error("no sender has joined");
-    return await ingest.run(seconds);
-  },
-  async reportIngest() {
-    if (!ingest) throw new Error("no sender has joined");
-    return ingest.report();
-  },
+  runIngest: ({ seconds }) => joined(ingest).run(seconds),
+  reportIngest: async () => joined(ingest).report(),
   openIdle: (request) => idle.open(request),
   checkIdle: () => idle.check(),
   closeIdle: () => idle.close(),
   countConnections: () => countOpenSockets(),
   async leave() {
-    ingest?.[Symbol.dispose]();
-    stream?.[Symbol.dispose]();
-    group?.[Symbol.dispose]();
-    raw?.[Symbol.dispose]();
+    for (const load of [ingest, stream, group, raw]) load?.[Symbol.dispose]();
   },
 };
 

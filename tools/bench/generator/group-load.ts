@@ -1,19 +1,22 @@
 import { sleep, systemClock } from "../../../runtime/clock.js";
-import { quantilesOrInfinite, type Weighted } from "../figures/statistics.js";
+import type { Weighted } from "../figures/statistics.js";
 import { type Expected, type Heard, verifyRound } from "../group/verifier.js";
 import { type Busyness, watchBusyness } from "./busyness.js";
 import { type Countdown, createCountdown } from "./countdown.js";
-import type { Credentials, JoinRequest, RoundReport, RoundRequest } from "./generator-calls.js";
+import type { Credentials, Joined, JoinRequest, PartReport, RoundRequest } from "./generator-calls.js";
 import { toMachineUs } from "./machine-clock.js";
 import { loginsMax, mapBounded } from "./map-bounded.js";
 import { type Member, openMember, secondLookMs, type TimedFrame } from "./member.js";
-import { type Acks, messageOf, type Sent, textBytes } from "./workload.js";
+import { type Acks, type Sent, textBytes } from "./workload.js";
 
-/** The group's members, and the rounds in which all of them send. */
+/** Members of a group, and the rounds in which some of them send, or all. */
 export interface GroupLoad extends Disposable {
-  runRound(request: RoundRequest): Promise<void>;
+  readonly members: readonly Joined[];
+  /** From here on what is delivered is counted. Messages of others than these members are sent elsewhere. */
+  prepareRound(request: RoundRequest): void;
+  runRound(): Promise<void>;
   /** @throws Error if no round has been run since the last report. */
-  reportRound(): Promise<RoundReport>;
+  reportRound(): Promise<PartReport>;
 }
 
 /** How long a round may take before what is missing counts as lost, in milliseconds. */
@@ -29,43 +32,61 @@ const pushOverheadBytes = 156;
 
 type Online = Readonly<{ userId: bigint; member: Member }>;
 
+type Prepared = Readonly<{ work: Expected; pending: Countdown }>;
+
+/** A round that nobody has looked at yet. */
+type Run = Readonly<{
+  work: Expected;
+  startMs: number;
+  outcome: "complete" | "overdue";
+  busyness: Busyness;
+  acks: number;
+}>;
+
 /** @throws Error with the server's reason if a member is not let in. */
-export async function openGroupLoad({ port, conversationId, credentials }: JoinRequest): Promise<GroupLoad> {
-  const size = credentials.length;
-  let pending: Countdown | undefined;
+export async function openGroupLoad(request: JoinRequest): Promise<GroupLoad> {
+  const { port, conversationId, credentials } = request;
+  const inboxBytes = request.messages * (textBytes + pushOverheadBytes);
+  let prepared: Prepared | undefined;
+  let run: Run | undefined;
   const open = async ({ userId, ...credential }: Credentials): Promise<Online> => {
-    const inboxBytes = size * (textBytes + pushOverheadBytes);
-    const delivered = (pushes: number) => pending?.count(pushes);
-    const lost = (reason: string) => pending?.fail(`user ${userId} was cut off: ${reason}`);
+    const delivered = (pushes: number) => prepared?.pending.count(pushes);
+    const lost = (reason: string) => prepared?.pending.fail(`user ${userId} was cut off: ${reason}`);
     return { userId, member: await openMember({ ...credential, port, conversationId, inboxBytes, delivered, lost }) };
   };
   const online = await mapBounded(credentials, loginsMax, open);
   await sleep(systemClock, secondLookMs);
-  let played: Played | undefined;
 
   return {
-    async runRound({ round, firstSeq, acks }) {
-      const sent = online.map(({ userId, member }) => messageOf(round, userId, member.device));
-      online.forEach(({ member }, index) => {
-        const own = sent[index];
-        if (own) member.prepare(own);
+    members: online.map(({ userId, member }) => ({ userId, device: member.device })),
+    prepareRound({ sent, firstSeq, acks }) {
+      const own = bySender(sent);
+      for (const { userId, member } of online) {
+        member.prepare(own.get(userId));
         if (acks === "off") member.acks.hold();
-      });
+      }
+      const total = online.length * sent.length;
+      const pending = createCountdown(total, { clock: systemClock, timeoutMs: roundTimeoutMs });
+      prepared = { work: { conversationId, firstSeq, sent, acks }, pending };
+    },
+    async runRound() {
+      if (!prepared) throw new Error("no round has been prepared");
+      const { work, pending } = prepared;
+      const own = bySender(work.sent);
+      const senders = online.filter(({ userId }) => own.has(userId));
       const acksBefore = countAcks(online);
-      pending = createCountdown(size * size, { clock: systemClock, timeoutMs: roundTimeoutMs });
       const busyness = watchBusyness();
       const startMs = performance.now();
-      for (const { member } of online) member.send();
+      for (const { member } of senders) member.send();
       const outcome = await pending.done;
       const used = busyness();
-      if (outcome === "complete") await comeToRest(online, acks);
-      const work = { conversationId, firstSeq, sent, acks };
-      played = { work, startMs, outcome, busyness: used, acks: countAcks(online) - acksBefore };
+      if (outcome === "complete") await comeToRest(online, work.acks);
+      run = { work, startMs, outcome, busyness: used, acks: countAcks(online) - acksBefore };
     },
     async reportRound() {
-      if (!played) throw new Error("no round has been run");
-      const { work, startMs, outcome, busyness, acks } = played;
-      played = undefined;
+      if (!run) throw new Error("no round has been run");
+      const { work, startMs, outcome, busyness, acks } = run;
+      run = undefined;
       for (const { member } of online) member.acks.release();
       if (outcome === "complete") await letRead(online);
       return { ...report(online, work, startMs), busyness, acks };
@@ -76,14 +97,9 @@ export async function openGroupLoad({ port, conversationId, credentials }: JoinR
   };
 }
 
-/** A round that nobody has looked at yet. */
-type Played = Readonly<{
-  work: Expected;
-  startMs: number;
-  outcome: "complete" | "overdue";
-  busyness: Busyness;
-  acks: number;
-}>;
+function bySender(sent: readonly Sent[]): Map<bigint, Sent> {
+  return new Map(sent.map((one) => [one.senderId, one]));
+}
 
 function countAcks(online: readonly Online[]): number {
   return online.reduce((sum, { member }) => sum + member.acks.sent, 0);
@@ -106,34 +122,30 @@ async function letRead([first]: readonly Online[]): Promise<void> {
 }
 
 /** The clock has stopped: now there is time to look at what arrived. */
-function report(online: readonly Online[], work: Expected, startMs: number): Omit<RoundReport, "busyness" | "acks"> {
-  const deliveries = online.flatMap(({ member }) => member.deliveries());
-  const acks: Weighted[] = [];
-  const verdict = verifyRound(work, hear(online, work.sent, acks));
-  const lastMs = deliveries.reduce((last, { value, count }) => (count > 0 ? Math.max(last, value) : last), startMs);
-  const since = (observations: readonly Weighted[]) =>
-    observations.map(({ value, count }) => ({ value: value - startMs, count }));
+function report(online: readonly Online[], work: Expected, startMs: number): Omit<PartReport, "busyness" | "acks"> {
+  const own = bySender(work.sent);
+  const acked: Weighted[] = [];
+  const verdict = verifyRound(work, hear(online, own, acked));
+  const onMachine = (observed: readonly Weighted[]) =>
+    observed.map(({ value, count }) => ({ value: toMachineUs(value), count }));
+  const hasSent = online.some(({ userId }) => own.has(userId));
   return {
-    totalMs: lastMs - startMs,
-    deliver: quantilesOrInfinite(since(deliveries)),
-    observations: since(deliveries),
-    ack: quantilesOrInfinite(since(acks)),
-    ackObservations: since(acks),
+    startUs: hasSent ? toMachineUs(startMs) : undefined,
+    deliveries: onMachine(online.flatMap(({ member }) => member.deliveries())),
+    acked: onMachine(acked),
     verdict,
     messages: online[0]?.member.pushMessages() ?? [],
-    window: { fromUs: toMachineUs(startMs), toUs: toMachineUs(lastMs) },
   };
 }
 
 /** One member after the other, so that not all frames are in memory at once. */
-function* hear(online: readonly Online[], sent: readonly Sent[], acks: Weighted[]): Generator<Heard> {
-  for (const [index, { member }] of online.entries()) {
-    const own = sent[index];
-    if (!own) continue;
+function* hear(online: readonly Online[], sent: ReadonlyMap<bigint, Sent>, acked: Weighted[]): Generator<Heard> {
+  for (const { userId, member } of online) {
+    const own = sent.get(userId);
     const frames = member.frames();
-    const ack = frames.find((timed) => settles(timed, own));
-    if (ack) acks.push({ value: ack.atMs, count: 1 });
-    yield { own, frames: frames.map(({ frame }) => frame) };
+    const ack = own && frames.find((timed) => settles(timed, own));
+    if (ack) acked.push({ value: ack.atMs, count: 1 });
+    yield { userId, own, frames: frames.map(({ frame }) => frame) };
   }
 }
 

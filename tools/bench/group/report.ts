@@ -4,11 +4,13 @@ import type { GroupResult, RoundResult } from "./result.js";
 
 /** The result as a table for people, with everything that is needed to judge it. */
 export function toGroupReport(result: GroupResult): string {
-  const { settings, machine, versions, rounds, median, baseline, ratio, verified } = result;
+  const { settings, machine, versions, rounds, median, baseline, ratio, goals, verified } = result;
   const totals = rounds.map(({ total_ms }) => total_ms);
+  const isOne = settings.senders === 1;
+  const work = isOne ? "one of them sends" : "each sends";
   const acks = settings.acks === "off" ? ", without acknowledgements" : "";
   const lines = [
-    `${result.scenario}: ${settings.members} members online, each sends one message of ${settings.text_bytes} bytes at once${acks}; ${versions.database}`,
+    `${result.scenario}: ${settings.members} members online, ${work} one message of ${settings.text_bytes} bytes${isOne ? "" : " at once"}${acks}; ${versions.database}`,
     ...toCircumstances(result),
     `  limits raised for the benchmark: ${listLimits(settings.raised_limits)}; warm-up: ${settings.warmup_rounds} rounds`,
     "",
@@ -17,7 +19,8 @@ export function toGroupReport(result: GroupResult): string {
       [...rounds.map((round, index) => [String(index + 1), ...cells(round)]), ["median", ...cells(median)]],
     ),
     "",
-    `  total ${toRange(totals)} ms · raw ${toRange([baseline.min_ms, baseline.max_ms])} ms · ratio ${ratio.median.toFixed(2)} (${toRange([ratio.min, ratio.max], 2)})`,
+    `  total ${toRange(totals)} ms · raw ${toRange([baseline.min_ms, baseline.max_ms])} ms · ratio ${ratio.median.toFixed(2)} (${toRange([ratio.min, ratio.max], 2)}), to be at least ${goals.ratio.toFixed(2)}`,
+    `  the last delivery came after ${(1 / ratio.median).toFixed(2)} times the raw publish (${toRange([1 / ratio.max, 1 / ratio.min], 2)})`,
     `  raw: ${baseline.name}, ${baseline.messages} WebSocket messages, ${baseline.bytes} bytes to each subscriber`,
     `  ${toVerification(verified)}`,
     ...toWarnings(machine),

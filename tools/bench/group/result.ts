@@ -18,23 +18,34 @@ export type GroupResult = Readonly<{
   baseline: { name: string; messages: number; bytes: number; median_ms: number; min_ms: number; max_ms: number };
   /** Time of the baseline divided by time of Tidewire: 1 is as fast as raw, 0.5 takes twice as long. */
   ratio: Spread;
+  /** What is to be reached. */
+  goals: { ratio: number };
   /** Of the rounds that count: `deliver` and `ack`. */
   histograms: readonly Distribution[];
   /** Over all rounds, warm-up included. */
   verified: Verified;
 }>;
 
-export type GroupSettings = Readonly<{
+/** Settings of every scenario that is about rounds of a group. */
+export type RoundSettings = Readonly<{
   database: string;
   members: number;
   rounds: number;
   warmup_rounds: number;
-  /** Whether members acknowledged while a round was measured. */
-  acks: "on" | "off";
   text_bytes: number;
   /** Limits of the server that were raised for the benchmark. */
   raised_limits: Readonly<Record<string, number>>;
 }>;
+
+export type GroupSettings = RoundSettings &
+  Readonly<{
+    /** Messages of a round, each of another member. */
+    senders: number;
+    /** Whether members acknowledged while a round was measured. */
+    acks: "on" | "off";
+    /** Processes among which the members are divided. */
+    generators: number;
+  }>;
 
 export type RoundResult = Readonly<{
   total_ms: number;

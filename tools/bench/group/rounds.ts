@@ -1,22 +1,47 @@
-import type { GeneratorCalls, RoundReport, RoundRequest } from "../generator/generator-calls.js";
-import type { Logged } from "../generator/workload.js";
+import type { Joined, RoundRequest } from "../generator/generator-calls.js";
+import { type Logged, messageOf, type Sent } from "../generator/workload.js";
 import type { Verified } from "../result.js";
 import type { Played } from "../stage/bare-stage.js";
 import { type CpuMs, watchCpu } from "../stage/cpu.js";
-import type { forkHelper } from "../stage/processes.js";
+import { dealOut } from "../stage/crew.js";
+import type { Generators } from "../stage/generators.js";
 import type { Stage } from "../stage/stage.js";
+import { mergeParts, type RoundReport } from "./round-report.js";
 import { isFlawless, type Verdict } from "./verifier.js";
-
-export type Generator = ReturnType<typeof forkHelper<GeneratorCalls>>;
 
 export type MeasuredRound = Readonly<{ report: RoundReport; cpu: CpuMs }>;
 
+/** Logs all members in, each generator its share. */
+export async function joinGroup(
+  { server, group, credentials }: Stage,
+  generators: Generators,
+  messages: number,
+): Promise<readonly Joined[]> {
+  const { conversationId } = group;
+  const shares = dealOut(credentials, generators.size);
+  const joined = await generators.callInTurn(
+    "join",
+    shares.map((share) => ({ port: server.port, conversationId, messages, credentials: share })),
+  );
+  return joined.flat();
+}
+
+/** Every member's message of a round, counted from 1. */
+export function everybodySends(members: readonly Joined[], round: number): Sent[] {
+  return members.map(({ userId, device }) => messageOf(round, userId, device));
+}
+
 /** The server's processor time is read as soon as it has read the last ack, and before anything that was held back leaves. */
-export async function measureRound(stage: Stage, generator: Generator, request: RoundRequest): Promise<MeasuredRound> {
+export async function measureRound(
+  stage: Stage,
+  generators: Generators,
+  request: RoundRequest,
+): Promise<MeasuredRound> {
+  await generators.call("prepareRound", request);
   const used = await watchCpu(stage);
-  await generator.call("runRound", request);
-  const [cpu, report] = await Promise.all([used(), generator.call("reportRound", undefined)]);
-  return { report, cpu };
+  await generators.call("runRound", undefined);
+  const [cpu, parts] = await Promise.all([used(), generators.call("reportRound", undefined)]);
+  return { report: mergeParts(parts), cpu };
 }
 
 /** The log of all rounds, in the order of its seqs. */

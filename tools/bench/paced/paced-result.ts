@@ -1,12 +1,12 @@
 import type { Quantiles } from "../figures/statistics.js";
-import type { GroupSettings } from "../group/result.js";
+import type { RoundSettings } from "../group/result.js";
 import type { Distribution, Series, Verified } from "../result.js";
 import type { Machine, Versions } from "../stage/machine.js";
 
 /** What the group does at a steady pace. As JSON, names tell units, as in BenchResult. */
 export type PacedResult = Readonly<{
   scenario: "group --paced";
-  settings: Omit<GroupSettings, "acks"> & Readonly<{ every_ms: number }>;
+  settings: RoundSettings & Readonly<{ every_ms: number }>;
   machine: Machine;
   versions: Versions;
   rounds: readonly PacedRound[];

@@ -2,16 +2,16 @@ import { sleep, systemClock } from "../../../runtime/clock.js";
 import { toDistribution } from "../figures/bars.js";
 import { createHistogram } from "../figures/histogram.js";
 import { quantiles, type Weighted } from "../figures/statistics.js";
-import { type GeneratorCalls, generatorModule, type RoundReport } from "../generator/generator-calls.js";
 import { type Logged, textBytes } from "../generator/workload.js";
-import { addUp, logOf, measureRound } from "../group/rounds.js";
+import type { RoundReport } from "../group/round-report.js";
+import { addUp, everybodySends, joinGroup, logOf, measureRound } from "../group/rounds.js";
 import { isFlawless, type Verdict } from "../group/verifier.js";
 import type { Series } from "../result.js";
 import type { Outcome, ScenarioDeps } from "../scenario.js";
 import { type CpuMs, toCpuFigures } from "../stage/cpu.js";
+import { forkGenerators } from "../stage/generators.js";
 import { describeVersions } from "../stage/machine.js";
 import { watchMemory } from "../stage/memory-watch.js";
-import { forkHelper } from "../stage/processes.js";
 import { playOnStage, type Stage } from "../stage/stage.js";
 import type { PacedOptions } from "./options.js";
 import type { PacedResult, PacedRound } from "./paced-result.js";
@@ -66,22 +66,30 @@ type Play = {
 };
 
 /** Ends with the first round that is not flawless. */
-async function play(stage: Stage, options: PacedOptions, { progress }: ScenarioDeps): Promise<Play> {
-  const { group, server, credentials } = stage;
-  await using generator = forkHelper<GeneratorCalls>(generatorModule, stage.processOptions("generator"));
-  await generator.call("join", { port: server.port, conversationId: group.conversationId, credentials });
+async function play(stage: Stage, options: PacedOptions, deps: ScenarioDeps): Promise<Play> {
+  const { group, server } = stage;
+  await using generators = forkGenerators(1, stage, deps);
+  const members = await joinGroup(stage, generators, options.members);
   const verdicts: Verdict[] = [];
   const playRound = async () => {
     const round = verdicts.length + 1;
     const firstSeq = group.headSeq + 1n + BigInt((round - 1) * options.members);
-    const measured = await measureRound(stage, generator, { round, firstSeq, acks: "on" });
+    const measured = await measureRound(stage, generators, {
+      sent: everybodySends(members, round),
+      firstSeq,
+      acks: "on",
+    });
     verdicts.push(measured.report.verdict);
     return measured;
   };
   for (let round = 0; round < options.warmupRounds && verdicts.every(isFlawless); round++) await playRound();
   using memory = watchMemory("memory of the server", server.pid);
-  const paced = await playPaced(options.rounds, { playRound, isSound: () => verdicts.every(isFlawless), progress });
-  await generator.call("leave", undefined);
+  const paced = await playPaced(options.rounds, {
+    playRound,
+    isSound: () => verdicts.every(isFlawless),
+    progress: deps.progress,
+  });
+  await generators.call("leave", undefined);
   return { ...paced, series: memory.series(), verdicts, log: logOf(verdicts) };
 }
 
