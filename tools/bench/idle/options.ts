@@ -7,7 +7,7 @@ export const idleFlags = {
   snapshotFile: path(
     "heap-snapshot",
     "FILE",
-    "after the rounds, write the heap of the server with all connections into FILE, and print what it holds for each",
+    "after the rounds, write the server's heap into FILE, and print what it holds for each connection",
   ),
 };
 export type IdleOptions = OptionsOf<typeof idleFlags>;
