@@ -76,8 +76,10 @@ function readHeap({ snapshot: { meta }, nodes, edges, strings }: Snapshot) {
   function edgeAt(index: number): Edge {
     const [type = 0, name = 0, to = 0] = edges.slice(index * edgeWidth, index * edgeWidth + 3);
     const typeName = edgeTypes[type] ?? "";
-    const isIndex = typeName === "element" || typeName === "hidden";
-    return { type: typeName, name: isIndex ? "[]" : (strings[name] ?? ""), to: to / nodeWidth };
+    const isNumbered = typeName === "element" || typeName === "hidden";
+    const text = isNumbered ? "[]" : (strings[name] ?? "");
+    // Entries of the table of a Map have numbers, too, though as names.
+    return { type: typeName, name: /^\d+$/.test(text) ? "[]" : text, to: to / nodeWidth };
   }
   function* edgesOf(node: number): Generator<Edge> {
     for (let index = firstEdge[node] ?? 0; index < (firstEdge[node + 1] ?? 0); index++) yield edgeAt(index);
@@ -106,7 +108,7 @@ function findOwners(nodeCount: number, edgesOf: (node: number) => Iterable<Edge>
 /** The names of collections say nothing without what they belong to. */
 const collections: ReadonlySet<string> = new Set(["Map", "Set", "Array", "Promise", "Uint8Array", "ArrayBuffer"]);
 /** From there on, what belongs to something that belongs to something is not named any more. */
-const depthMax = 3;
+const depthMax = 4;
 
 function nameOf(heap: Heap, node: number, depth = 0): string {
   const [type, name] = [heap.typeOf(node), heap.nameOf(node)];

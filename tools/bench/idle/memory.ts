@@ -10,9 +10,11 @@ export type Memory = Readonly<{
   proportional_bytes?: number;
   /** Objects in V8's heap. */
   heap_bytes: number;
+  /** What V8 has set aside for more of them. */
+  heap_free_bytes: number;
   /** Outside of the heap, and held by objects in it: the contents of buffers. */
   external_bytes: number;
-  /** The rest: memory of uWebSockets, of V8 besides objects, and what the allocator keeps to itself. */
+  /** The rest: memory of uWebSockets, of V8 besides its heap, and what the allocator keeps to itself. */
   other_bytes: number;
 }>;
 
@@ -25,15 +27,16 @@ export async function measureMemory(pid: number, inspector: Inspector, signal: A
     await inspector.collectGarbage();
     await sleep(systemClock, pauseMs, signal);
   }
-  const { rss, heapUsed, external } = await inspector.memoryUsage();
+  const { rss, heapUsed, heapTotal, external } = await inspector.memoryUsage();
   const resident = residentMemoryOf(pid);
   const residentBytes = resident?.residentBytes ?? rss;
   return {
     resident_bytes: residentBytes,
     ...(resident ? { proportional_bytes: resident.proportionalBytes } : {}),
     heap_bytes: heapUsed,
+    heap_free_bytes: heapTotal - heapUsed,
     external_bytes: external,
-    other_bytes: residentBytes - heapUsed - external,
+    other_bytes: residentBytes - heapTotal - external,
   };
 }
 
@@ -45,6 +48,7 @@ export function perConnection(loaded: Memory, empty: Memory, connections: number
     resident_bytes: of("resident_bytes"),
     ...(isTold ? { proportional_bytes: of("proportional_bytes") } : {}),
     heap_bytes: of("heap_bytes"),
+    heap_free_bytes: of("heap_free_bytes"),
     external_bytes: of("external_bytes"),
     other_bytes: of("other_bytes"),
   };

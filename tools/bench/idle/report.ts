@@ -40,11 +40,11 @@ export function toIdleReport(result: IdleResult): string {
   return `${lines.join("\n")}\n`;
 }
 
-const titles = ["round", "resident", "PSS", "V8 heap", "buffers", "other", "× bare"];
+const titles = ["round", "resident", "PSS", "V8 objects", "V8 free", "buffers", "other", "× bare"];
 
 function toCells(name: string, memory: Memory, ratio?: number): string[] {
-  const { resident_bytes, proportional_bytes, heap_bytes, external_bytes, other_bytes } = memory;
-  const bytes = [resident_bytes, proportional_bytes, heap_bytes, external_bytes, other_bytes];
+  const { resident_bytes, proportional_bytes, heap_bytes, heap_free_bytes, external_bytes, other_bytes } = memory;
+  const bytes = [resident_bytes, proportional_bytes, heap_bytes, heap_free_bytes, external_bytes, other_bytes];
   return [name, ...bytes.map((value) => value?.toFixed(0) ?? "–"), ratio?.toFixed(2) ?? ""];
 }
 

@@ -95,6 +95,7 @@ function medianOf(rounds: readonly IdleRound[], kind: "connection" | "left" | "r
     resident_bytes: of("resident_bytes"),
     ...(proportional === undefined ? {} : { proportional_bytes: proportional }),
     heap_bytes: of("heap_bytes"),
+    heap_free_bytes: of("heap_free_bytes"),
     external_bytes: of("external_bytes"),
     other_bytes: of("other_bytes"),
   };
