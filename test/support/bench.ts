@@ -5,7 +5,13 @@ import { describeMachine } from "../../tools/bench/stage/machine.js";
 
 /** For a run of a benchmark that tells nobody how it gets on. */
 export function depsOf(engine: ScenarioDeps["engine"]): ScenarioDeps {
-  return { engine, machine: describeMachine(), signal: new AbortController().signal, progress() {} };
+  return {
+    engine,
+    serverSettings: {},
+    machine: describeMachine(),
+    signal: new AbortController().signal,
+    progress() {},
+  };
 }
 
 /** @param words as on the command line: `--members 8 --rounds 1` */

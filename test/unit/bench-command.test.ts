@@ -34,6 +34,12 @@ describe("the command line of the benchmark", () => {
     assert.deepEqual(read("group --database embedded").engines, ["embedded"]);
   });
 
+  it("sets what the server is to be set to", () => {
+    const { serverSettings } = read("group --server lanes=4 --server serviceThreads=0");
+    assert.deepEqual(serverSettings, { lanes: "4", serviceThreads: "0" });
+    assert.deepEqual(read("group").serverSettings, {});
+  });
+
   it("knows where to write the results", () => {
     assert.deepEqual([read("group").jsonFile, read("acks --json a.json").jsonFile], [undefined, "a.json"]);
   });
@@ -74,6 +80,9 @@ describe("the command line of the benchmark", () => {
     "group --slow 2": /--slow belongs to slow-reader/,
     "acks --acks off": /--acks belongs to group/,
     "slow-reader --warmup 1": /--warmup belongs to group and group --paced and big-group and acks/,
+    "group --server lane=4": /not "lane=4"; did you mean lanes\?/,
+    "group --server lanes": /--server takes NAME=VALUE/,
+    "ids --server lanes=4": /ids needs no --server/,
     "acks --paced": /--paced belongs to group, not to acks/,
     "group --html=": /--html takes a file/,
     "compare a.json": /compare takes two files: compare BEFORE AFTER/,

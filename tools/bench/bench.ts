@@ -41,7 +41,7 @@ async function measure(command: Run, signal: AbortSignal): Promise<number> {
   const machine = describeMachine();
   let code = 0;
   for (const engine of command.engines) {
-    const outcome = await command.run({ engine, machine, signal, progress });
+    const outcome = await command.run({ engine, serverSettings: command.serverSettings, machine, signal, progress });
     if (outcome.kind === "flawed") code = tellFlaws(nameOf(command, engine), outcome);
     else await tellResult(outcome.result, command, engine);
     if (outcome.kind === "measured") await printProfiles(outcome.profile);
@@ -59,9 +59,11 @@ function tellFlaws(name: string, { verified, problems }: Flawed): number {
   return print(lines.join("\n"), 1);
 }
 
-async function tellResult({ json, text }: { json: BenchResult; text: string }, command: Run, engine: Engine) {
-  print(`\n${text}\n`);
-  const { jsonFile, htmlFile } = command;
+async function tellResult(reported: { json: BenchResult; text: string }, command: Run, engine: Engine) {
+  const { jsonFile, htmlFile, serverSettings } = command;
+  const set = Object.entries(serverSettings).map(([name, value]) => `${name}=${value}`);
+  print(`\n${reported.text}${set.length === 0 ? "" : `  the server was set to ${set.join(", ")}\n`}\n`);
+  const json = { ...reported.json, settings: { ...reported.json.settings, server: serverSettings } };
   if (jsonFile !== undefined) await write(fileOf(jsonFile, engine, command), `${JSON.stringify(json, undefined, 2)}\n`);
   if (htmlFile !== undefined) await write(fileOf(htmlFile, engine, command), toPage(json));
 }

@@ -1,7 +1,8 @@
 import { parseArgs } from "node:util";
+import { optionNames } from "../../runtime/config-options.js";
 import { closestName } from "../../runtime/suggest.js";
 import { describeFlags, invalid } from "./flags.js";
-import type { Engine, Scenario } from "./scenario.js";
+import type { Engine, Scenario, ServerSettings } from "./scenario.js";
 import { scenarios } from "./scenarios.js";
 
 /** What the command line asks for. */
@@ -13,6 +14,7 @@ export type BenchCommand =
       run: ReturnType<Scenario["prepare"]>;
       /** In this order; one, if the scenario needs no database. */
       engines: readonly Engine[];
+      serverSettings: ServerSettings;
       /** Where to write the results as JSON, or undefined. */
       jsonFile: string | undefined;
       /** Where to write the same as a page, or undefined. */
@@ -26,10 +28,11 @@ export type FileCommand =
   | Readonly<{ kind: "render"; resultFile: string; htmlFile: string }>;
 
 const commonHelp = `Options of all
-  --database NAME   postgresql, embedded, or both (default)
-  --json FILE       write the results; with two databases, into FILE with the database's name before its ending
-  --html FILE       write them as a page with plots that needs nothing else; named in the same way
-  --help            this text, or after a scenario's name, its options`;
+  --database NAME      postgresql, embedded, or both (default)
+  --server NAME=VALUE  a setting of the server, of those that \`npx tidewire config\` lists; may be given several times
+  --json FILE          write the results; with two databases, into FILE with the database's name before its ending
+  --html FILE          write them as a page with plots that needs nothing else; named in the same way
+  --help               this text, or after a scenario's name, its options`;
 
 const fileHelp = `With results that --json has written
   compare BEFORE AFTER   what differs between two of the same scenario, and what of that is more than noise
@@ -57,6 +60,7 @@ export function parseBenchCommand(argv: readonly string[]): BenchCommand {
     scenario,
     run: scenario.prepare(values),
     engines: scenario.needsDatabase ? engines : ["postgresql"],
+    serverSettings: parseServerSettings(values),
     jsonFile: fileNamed("json", values),
     htmlFile: fileNamed("html", values),
   };
@@ -81,7 +85,20 @@ function parseFileCommand([name = "", ...files]: readonly string[], values: Valu
   return { kind: "render", resultFile: first, htmlFile: second };
 }
 
-type Values = Readonly<Record<string, string | boolean | undefined>>;
+/** @throws TidewireError `INVALID_ARGUMENT` for what is no setting; whether a value is right, the server says. */
+function parseServerSettings({ server = [] }: Values): ServerSettings {
+  const settings = (Array.isArray(server) ? server : []).map((text) => {
+    const [, name, value] = /^([A-Za-z]+)=(.*)$/.exec(String(text)) ?? [];
+    const option = optionNames.find((one) => one === name);
+    if (option !== undefined && value !== undefined) return [option, value];
+    const closest = name === undefined ? undefined : closestName(name, optionNames);
+    const hint = closest === undefined ? "" : `; did you mean ${closest}?`;
+    throw invalid(`--server takes NAME=VALUE with the name of a setting, not ${JSON.stringify(text)}${hint}`);
+  });
+  return Object.fromEntries(settings);
+}
+
+type Values = Readonly<Record<string, string | boolean | (string | boolean)[] | undefined>>;
 
 function parse(argv: readonly string[]): { values: Values; positionals: string[] } {
   const own = scenarios.flatMap(({ flags }) =>
@@ -95,6 +112,7 @@ function parse(argv: readonly string[]): { values: Values; positionals: string[]
         ...Object.fromEntries(own),
         paced: { type: "boolean" },
         database: { type: "string" },
+        server: { type: "string", multiple: true },
         json: { type: "string" },
         html: { type: "string" },
         help: { type: "boolean", short: "h" },
@@ -124,12 +142,12 @@ function requireScenario(positionals: readonly string[], values: Values): Scenar
   throw invalid(`there is no scenario ${JSON.stringify(name)}; ${hint}`);
 }
 
-const commonFlags: readonly string[] = ["database", "json", "html", "paced"];
+const commonFlags: readonly string[] = ["database", "server", "json", "html", "paced"];
 
 function checkFlags({ name, flags, needsDatabase }: Scenario, values: Values): void {
   const own = Object.values(flags).map((flag) => flag.name);
   for (const given of Object.keys(values)) {
-    if (given === "database" && !needsDatabase) throw invalid(`${name} needs no --database`);
+    if (!needsDatabase && (given === "database" || given === "server")) throw invalid(`${name} needs no --${given}`);
     if (own.includes(given) || commonFlags.includes(given)) continue;
     const owners = scenarios.filter((scenario) => Object.values(scenario.flags).some((flag) => flag.name === given));
     throw invalid(`--${given} belongs to ${owners.map((owner) => owner.name).join(" and ")}`);

@@ -1,3 +1,4 @@
+import type { OptionName } from "../../runtime/config-options.js";
 import { type Flags, type OptionsOf, readFlags } from "./flags.js";
 import type { Window } from "./generator/generator-calls.js";
 import type { BenchResult, Verified } from "./result.js";
@@ -6,9 +7,13 @@ import type { Machine } from "./stage/machine.js";
 /** The databases that a scenario can run on. */
 export type Engine = "postgresql" | "embedded";
 
+export type ServerSettings = Readonly<Partial<Record<OptionName, string>>>;
+
 export type ScenarioDeps = Readonly<{
   /** To be run on; a scenario that needs no database leaves it aside. */
   engine: Engine;
+  /** Settings of the server under test that are not its defaults, by the name of the option. */
+  serverSettings: ServerSettings;
   /** As it was before the benchmark began. */
   machine: Machine;
   /** Stops everything; the run then rejects. */

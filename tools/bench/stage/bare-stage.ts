@@ -4,7 +4,7 @@ import { variableOf } from "../../../runtime/config.js";
 import type { OptionName } from "../../../runtime/config-options.js";
 import type { Store } from "../../../services/store/store.js";
 import type { Credentials } from "../generator/generator-calls.js";
-import type { ScenarioDeps } from "../scenario.js";
+import type { ScenarioDeps, ServerSettings } from "../scenario.js";
 import { type BenchDatabase, createDatabase } from "./database.js";
 import type { RowsVerdict } from "./durable-rows.js";
 import { versionOf } from "./machine.js";
@@ -88,7 +88,7 @@ async function perform<Result>(
   database: BenchDatabase,
   { tokenKey, credentials }: { tokenKey: string; credentials: readonly Credentials[] },
   { profileDirectory, inspectPort, raisedLimits = {} }: StageOptions,
-  { signal }: ScenarioDeps,
+  { serverSettings, signal }: ScenarioDeps,
   play: (stage: BareStage) => Promise<Result>,
 ): Promise<Result> {
   const processOptions = (name: string) => ({
@@ -98,14 +98,19 @@ async function perform<Result>(
   await using server = await startServerUnderTest({
     ...processOptions("server"),
     inspectPort,
-    env: { ...database.env, ...toVariables(raisedLimits), TIDEWIRE_TOKEN_KEY: tokenKey },
+    env: {
+      ...database.env,
+      ...toVariables(raisedLimits),
+      ...toVariables(serverSettings),
+      TIDEWIRE_TOKEN_KEY: tokenKey,
+    },
   });
   const result = await play({ server, database, credentials, processOptions });
   await sleep(systemClock, gatherMs, signal);
   return result;
 }
 
-function toVariables(limits: RaisedLimits): Record<string, string> {
-  const entries = Object.entries(limits) as [OptionName, number][];
+function toVariables(settings: RaisedLimits | ServerSettings): Record<string, string> {
+  const entries = Object.entries(settings) as [OptionName, number | string][];
   return Object.fromEntries(entries.map(([name, value]) => [variableOf(name), String(value)]));
 }
