@@ -156,7 +156,7 @@ export const configOptions = {
   serviceThreads: option(
     either(choice("auto"), integer(0, 64)),
     "auto",
-    "Threads that store and read messages beside the one of the sockets; auto is one less than the cores, at most 4. " +
+    "Threads that store and read messages beside the one of the sockets; auto is two less than the cores, at most 4. " +
       "The embedded database needs 0.",
   ),
   laneQueueMaxBytes: amount("bytes", [65_536, 1_024 * mib], 4 * mib, "Most bytes that wait in a lane."),

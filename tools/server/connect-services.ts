@@ -36,8 +36,12 @@ export type ServiceDeps = Readonly<{
   metrics: Metrics;
 }>;
 
-/** With as many threads as there are cores besides that of the sockets, but not many: the database has work to do, too. */
+/**
+ * Without being told, as many threads as there are cores besides one for the sockets and one for all else, and not many: the
+ * database has work to do, too. On two cores a thread takes more from the sockets than it gives: docs/benchmarks.md.
+ */
 const threadsMax = 4;
+const coresKept = 2;
 
 /** Starts the services, with threads that help if the database can serve them. */
 export async function connectServices(config: Config, deps: ServiceDeps): Promise<ConnectedServices> {
@@ -71,7 +75,8 @@ export async function connectServices(config: Config, deps: ServiceDeps): Promis
 /** None on the embedded database: it does one transaction at a time. */
 async function startPool(config: Config, { fabric, log }: ServiceDeps): Promise<ThreadPool | undefined> {
   const { databaseUrl, allowUnsafeDatabase, serviceThreads, logLevel: level, logFormat: format } = config;
-  const wanted = serviceThreads === "auto" ? Math.min(threadsMax, availableParallelism() - 1) : serviceThreads;
+  const wanted =
+    serviceThreads === "auto" ? Math.max(0, Math.min(threadsMax, availableParallelism() - coresKept)) : serviceThreads;
   const threads = databaseUrl === "" ? 0 : wanted;
   if (threads === 0) return undefined;
   const settings = {
