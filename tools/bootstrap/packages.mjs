@@ -48,7 +48,11 @@ function linkCommand() {
   const link = join(root, "node_modules/.bin/tidewire");
   if (lstatSync(link, { throwIfNoEntry: false })) return;
   mkdirSync(join(root, "node_modules/.bin"), { recursive: true });
-  symlinkSync("../../tools/tidewire.mjs", link);
+  try {
+    symlinkSync("../../tools/tidewire.mjs", link);
+  } catch (error) {
+    if (error.code !== "EEXIST") throw error; // another command, begun at the same time, was faster
+  }
 }
 
 function readJson(path) {
