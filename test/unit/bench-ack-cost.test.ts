@@ -7,6 +7,7 @@ import {
   summarizePairs,
 } from "../../tools/bench/acks/ack-cost.js";
 import { toAckCostReport } from "../../tools/bench/acks/ack-cost-report.js";
+import { circumstances } from "../support/bench-result.js";
 
 const round = (cpuMs: number, acks: number): AckCostRound => ({
   server_cpu_ms: cpuMs,
@@ -38,16 +39,7 @@ describe("the cost of acks", () => {
     const result: AckCostResult = {
       scenario: "acks",
       settings: { database: "embedded", members: 3, rounds: 3, warmup_rounds: 2, text_bytes: 100, raised_limits: {} },
-      machine: { cpu: "abacus", cores: 2, memory_bytes: 2 ** 31, system: "Linux 6", load_before: 0.1 },
-      versions: {
-        tidewire: "0.1.0",
-        commit: "abc",
-        node: "20",
-        uwebsockets: "3",
-        protobuf_es: "2",
-        postgres_driver: "3",
-        database: "PostgreSQL 15",
-      },
+      ...circumstances,
       ...summary,
       verified: { sent: 9, acked: 9, delivered: 27, lost: 0, duplicated: 0, reordered: 0, durable_rows: 9 },
     };

@@ -5,6 +5,7 @@ import { median, quantiles } from "../../tools/bench/figures/statistics.js";
 import { toGroupReport } from "../../tools/bench/group/report.js";
 import type { GroupResult, RoundResult } from "../../tools/bench/group/result.js";
 import { summarize } from "../../tools/bench/group/summary.js";
+import { circumstances } from "../support/bench-result.js";
 
 function round(totalMs: number, rawMs: number, changes: Partial<RoundResult> = {}): RoundResult {
   return {
@@ -80,16 +81,7 @@ describe("the report of a benchmark", () => {
       text_bytes: 100,
       raised_limits: {},
     },
-    machine: { cpu: "abacus", cores: 2, memory_bytes: 2 ** 31, system: "Linux 6", load_before: 0.1 },
-    versions: {
-      tidewire: "0.1.0",
-      commit: "abc",
-      node: "20",
-      uwebsockets: "3",
-      protobuf_es: "2",
-      postgres_driver: "3",
-      database: "PostgreSQL 15",
-    },
+    ...circumstances,
     ...summarize([round(100, 20)], messages),
     goals: { ratio: 0.3 },
     histograms: [],

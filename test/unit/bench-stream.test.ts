@@ -14,6 +14,7 @@ import {
   type Stretch,
   summarizeStretches,
 } from "../../tools/bench/slow-reader/slow-reader-result.js";
+import { circumstances } from "../support/bench-result.js";
 
 describe("the histogram of a benchmark", () => {
   it("keeps counts, the greatest value, and every other value to a part in 64", () => {
@@ -190,16 +191,7 @@ describe("the report of slow readers", () => {
         trickle_bytes_per_second: 500,
         raised_limits: { syncRatePerSecond: 100 },
       },
-      machine: { cpu: "abacus", cores: 2, memory_bytes: 2 ** 31, system: "Linux 6", load_before: 0.1 },
-      versions: {
-        tidewire: "0.1.0",
-        commit: "abc",
-        node: "20",
-        uwebsockets: "3",
-        protobuf_es: "2",
-        postgres_driver: "3",
-        database: "PostgreSQL 15",
-      },
+      ...circumstances,
       ...summary,
       series: [],
       verified: {

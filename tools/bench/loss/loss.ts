@@ -6,12 +6,12 @@ import { sharePace, toPace } from "../generator/pacemaker.js";
 import { takeTurns } from "../generator/turns.js";
 import { textBytes } from "../generator/workload.js";
 import type { Engine, Outcome, ScenarioDeps } from "../scenario.js";
-import { type BareStage, playOnBareStage } from "../stage/bare-stage.js";
+import type { BareStage } from "../stage/bare-stage.js";
 import { type CpuMs, watchCpu } from "../stage/cpu.js";
 import { type Crew, dealOut, forkCrew } from "../stage/crew.js";
-import { openDirects, type Pair } from "../stage/directs.js";
-import { findBehind, verifyLogs } from "../stage/durable-logs.js";
+import type { Pair } from "../stage/directs.js";
 import { describeVersions } from "../stage/machine.js";
+import { playOnPairs } from "../stage/pair-stage.js";
 import { judge } from "../stage/verdict.js";
 import { type LossDevicesCalls, lossDevicesModule } from "./loss-devices-calls.js";
 import {
@@ -32,16 +32,9 @@ const warmupSecondsMax = 5;
  * @throws Error if a part does not start, or ends early.
  */
 export async function runLoss(options: LossOptions, deps: ScenarioDeps): Promise<Outcome<LossResult>> {
-  const stageOptions = { members: 2 * options.pairs, profileDirectory: undefined };
-  const { result: played, ...stage } = await playOnBareStage(stageOptions, deps, {
-    prepare: openDirects,
-    play: (bare, pairs) => play(bare, pairs, options, deps),
-    async verify({ sql }, { holdings }, pairs) {
-      const seats = pairs.flat();
-      const { durableRows, problems } = await verifyLogs(sql, { seats, holdings, textBytes });
-      return { durableRows, problems: [...problems, ...(await findBehind(sql, seats))] };
-    },
-  });
+  const { result: played, ...stage } = await playOnPairs(options.pairs, deps, (bare, pairs) =>
+    play(bare, pairs, options, deps),
+  );
   const { kind, verified, problems } = judge({ ...played, devicesPerMessage: 2, rows: stage });
   if (kind === "flawed") return { kind, verified, problems };
   const result: LossResult = {
