@@ -7,7 +7,7 @@ export type PortHandlers = Readonly<Record<string, (...args: never[]) => Promise
 export interface PortCalls {
   /** Has the other end do something. Rejects if its handler throws, and when the other end is gone. */
   call<Result>(name: string, args: readonly unknown[], transfer?: readonly TransferListItem[]): Promise<Result>;
-  /** As `call`, but nobody learns what became of it. What is told and called arrives in order. */
+  /** As `call`, without an answer: what its handler throws nobody catches. What is told and called arrives in order. */
   tell(name: string, args: readonly unknown[]): void;
   /** Resolves when the other end is gone. */
   readonly closed: Promise<void>;
@@ -16,7 +16,7 @@ export interface PortCalls {
 type Message =
   | Readonly<{ kind: "call"; id: number; name: string; args: readonly unknown[] }>
   | Readonly<{ kind: "tell"; name: string; args: readonly unknown[] }>
-  | Readonly<{ kind: "result"; id: number; result: unknown; transfer?: readonly TransferListItem[] }>
+  | Readonly<{ kind: "result"; id: number; result: unknown }>
   | Readonly<{ kind: "failure"; id: number; reason: string }>;
 
 type Waiting = { resolve(result: never): void; reject(error: Error): void };
@@ -68,7 +68,8 @@ export function openPortCalls(port: MessagePort | Worker, handlers: PortHandlers
 
   port.on("message", (message: Message) => {
     if (message.kind === "call") void answer(message.id, message.name, message.args);
-    else if (message.kind === "tell") run(message.name, message.args).catch(() => {});
+    else if (message.kind === "tell")
+      void run(message.name, message.args); // what it throws ends this thread, as it would at home
     else settle(message);
   });
   const closed = new Promise<void>((resolve) => {

@@ -43,6 +43,12 @@ function serveGateway(port: NonNullable<typeof parentPort>, settings: GatewayThr
       setImmediate(() => port.close()); // once the answer has left
     },
   });
+  reportFailures(calls);
+}
+
+/** Ending here would leave the socket library's handles open, on which Node aborts the whole process, so somebody else does it. */
+function reportFailures(calls: PortCalls): void {
+  process.on("uncaughtException", (error) => calls.tell("died", [error.stack ?? error.message]));
 }
 
 if (parentPort) serveGateway(parentPort, workerData as GatewayThreadSettings);

@@ -15,6 +15,8 @@ import type { GatewayThreadSettings } from "./gateway-thread-settings.js";
 export interface GatewayThreads extends Gateway {
   /** What the threads have counted: a registry as JSON for each. */
   collectMetrics(): Promise<object[][]>;
+  /** Aborted when a thread has failed: what it holds can no longer be trusted. */
+  readonly lost: AbortSignal;
 }
 
 export type GatewayThreadsOptions = Readonly<{
@@ -36,7 +38,8 @@ export type GatewayThreadsDeps = Readonly<{
 const threadModule = new URL("./gateway-thread.js", import.meta.url);
 
 /**
- * Starts the threads. One that dies takes its connections with it, which come back to the others, and is replaced.
+ * Starts the threads. None is replaced: the sockets of a thread that ends by itself would take the process with them, so one that
+ * fails says so, and the process has to end in order.
  * @throws TidewireError `UNAVAILABLE` if another program has the port.
  */
 export async function startGatewayThreads(
@@ -44,39 +47,31 @@ export async function startGatewayThreads(
   deps: GatewayThreadsDeps,
 ): Promise<GatewayThreads> {
   const port = await findPort(settings.gateway);
-  const running = new Set<PortCalls>();
-  let isOver = false;
+  const running: PortCalls[] = [];
+  const lost = new AbortController();
+  const died = async (reason: string) => lost.abort(new Error(`a thread of the gateway failed: ${reason}`));
 
   async function start(): Promise<void> {
     const worker = new Worker(threadModule, { workerData: { ...settings, gateway: { ...settings.gateway, port } } });
-    worker.on("error", (error) => deps.log.error({ err: error }, "a thread of the gateway died"));
-    const calls: PortCalls = openPortCalls(
-      worker,
-      toHandlers(deps, () => calls),
-    );
-    void calls.closed.then(() => {
-      if (running.delete(calls) && !isOver) start().catch((error: unknown) => giveUp(error));
-    });
+    const calls: PortCalls = openPortCalls(worker, { ...toHandlers(deps, () => calls), died });
+    running.push(calls);
     await calls.call("start", []);
-    running.add(calls);
-  }
-
-  function giveUp(error: unknown) {
-    deps.log.error({ err: error }, "a thread of the gateway was not replaced");
   }
 
   const all = <Result>(name: string, args: readonly unknown[]) =>
-    Promise.all([...running].map((calls) => calls.call<Result>(name, args)));
+    Promise.all(running.map((calls) => calls.call<Result>(name, args)));
 
   async function stop() {
-    isOver = true;
-    await Promise.all([...running].map((calls) => calls.call("stop", []).then(() => calls.closed)));
+    await all("stop", []);
+    await Promise.all(running.map(({ closed }) => closed));
   }
 
-  await Promise.all(Array.from({ length: threads }, start)).catch(async (error: unknown) => {
+  const started = await Promise.allSettled(Array.from({ length: threads }, start));
+  for (const one of started) {
+    if (one.status === "fulfilled") continue;
     await stop();
-    throw error;
-  });
+    throw one.reason;
+  }
   return {
     port,
     sizes: async () => addUp(await all<Record<string, number>>("sizes", [])),
@@ -84,6 +79,7 @@ export async function startGatewayThreads(
     async drain() {
       await all("drain", [drainTimeoutMs]);
     },
+    lost: lost.signal,
     [Symbol.asyncDispose]: stop,
   };
 }

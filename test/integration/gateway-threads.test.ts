@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { after, before, describe, it } from "node:test";
+import type { Worker } from "node:worker_threads";
 import { create } from "@bufbuild/protobuf";
 import { ContentSchema } from "../../gen/ts/tidewire/v1/content_pb.js";
 import { UpMsgSchema } from "../../gen/ts/tidewire/v1/frame_pb.js";
@@ -14,6 +16,11 @@ const crowd = 20;
 /** As /proc/net/tcp has it: proc(5). */
 const LISTEN = "0A";
 const portOf = (local = "") => `http://127.0.0.1:${Number.parseInt(local.split(":")[1] ?? "", 16)}`;
+
+async function countListening(url: string): Promise<number> {
+  const sockets = (await readFile("/proc/net/tcp", "utf8")).split("\n").map((line) => line.trim().split(/\s+/));
+  return sockets.filter(([, local, , state]) => state === LISTEN && portOf(local) === url).length;
+}
 
 describe("gateways that share a port", () => {
   let server: TestServer;
@@ -36,9 +43,7 @@ describe("gateways that share a port", () => {
   }
 
   it("listen on it each", async () => {
-    const sockets = (await readFile("/proc/net/tcp", "utf8")).split("\n").map((line) => line.trim().split(/\s+/));
-    const listening = sockets.filter(([, local, , state]) => state === LISTEN && portOf(local) === server.url);
-    assert.equal(listening.length, threads);
+    assert.equal(await countListening(server.url), threads);
   });
 
   it("are one to those who connect, and to those who watch", async () => {
@@ -89,6 +94,23 @@ describe("gateways that share a port", () => {
   it("refuse a port that another program has", async () => {
     const port = Number(new URL(server.url).port);
     await assert.rejects(startTestServer({ socketThreads: threads, port }), /another program has the port/);
+  });
+
+  it("end the process in order if one of them fails", async () => {
+    const workers: Worker[] = [];
+    const collect = (worker: Worker) => workers.push(worker);
+    process.on("worker", collect);
+    await using other = await startTestServer({ socketThreads: threads });
+    process.off("worker", collect);
+    const cem = await other.register("cem");
+    const device = await other.connect(cem);
+    assert.equal(other.lost.aborted, false);
+    // What nobody catches, in the thread that was started last.
+    workers.at(-1)?.postMessage({ kind: "tell", name: "nonsense", args: [] });
+    if (!other.lost.aborted) await once(other.lost, "abort");
+    assert.match(String(other.lost.reason), /a thread of the gateway failed: .*there is no call nonsense/);
+    await other[Symbol.asyncDispose]();
+    await device.next("goaway");
   });
 
   it("say goodbye to everybody, and leave the port", async () => {

@@ -21,6 +21,8 @@ export interface TestServer extends AsyncDisposable {
   readonly url: string;
   readonly webSocketUrl: string;
   readonly metricsUrl: string;
+  /** Aborted when the process would have to end. */
+  readonly lost: AbortSignal;
   register(name: string): Promise<TestUser>;
   /** Clients of the public API; with a token, on behalf of its user. */
   api(token?: string): Api;
@@ -58,6 +60,7 @@ export async function startTestServer(overrides: Partial<Config> = {}): Promise<
     url,
     webSocketUrl,
     metricsUrl: `http://127.0.0.1:${server.metricsPort}/metrics`,
+    lost: server.lost,
     api: (token) => createApi(url, token),
     async register(name) {
       const { profile, tokens } = await createApi(url).account.register({ name, password: testPassword });

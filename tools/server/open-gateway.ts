@@ -24,7 +24,7 @@ export async function openGateway(config: Config, deps: OpenGatewayDeps): Promis
     { ...toGatewayOptions(config), limits: create(LimitsSchema, limitsOf(config)), portSharing: "exclusive" },
     { ...deps, services: toInMemoryTransport(deps.services) },
   );
-  return { ...gateway, collectMetrics: async () => [] };
+  return { ...gateway, collectMetrics: async () => [], lost: new AbortController().signal };
 }
 
 function toGatewayOptions(config: Config) {

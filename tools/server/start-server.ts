@@ -22,7 +22,7 @@ export type Server = Readonly<{
   /** Undefined if metrics are switched off. */
   metricsPort: number | undefined;
   engine: Store["engine"];
-  /** Aborted when this process has to end: its database has died, or another process has taken over its node id. */
+  /** Aborted when this process has to end: its database or a thread of it has died, or its node id was taken over. */
   lost: AbortSignal;
   /** What gateway and fabric hold, by name, for tests that look for leaks. */
   sizes(): Promise<Readonly<Record<string, number>>>;
@@ -102,7 +102,7 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Ser
     port: gateway.port,
     metricsPort: metricsServer?.port,
     engine: store.engine,
-    lost: store.lost,
+    lost: AbortSignal.any([store.lost, gateway.lost]),
     sizes: async () => ({ ...(await gateway.sizes()), fabric: fabric.size }),
   };
 }
