@@ -19,7 +19,7 @@ export type PlacementLimits = Readonly<{
   hereMax: number;
 }>;
 
-/** Measured: docs/benchmarks.md has the break-even. */
+/** Estimates: the break-even has not been measured yet. */
 export const defaultPlacement: PlacementLimits = { batchMinBytes: 4_096, hereMax: 2 };
 
 const pathOf = ({ name }: { name: string }) => `/${MessageService.typeName}/${name}`;
