@@ -5,7 +5,7 @@ import { depsOf } from "../support/bench.js";
 
 describe("the benchmark of a big group", () => {
   it("has one member send a message in each round, and verifies that all have it, in both processes", async () => {
-    const options = { members: 250, rounds: 2, warmupRounds: 1, generators: 2, profileDirectory: undefined };
+    const options = { members: 250, rounds: 2, warmupRounds: 1, generators: 2 };
     const outcome = await runBigGroup(options, depsOf("postgresql"));
     assert.ok(outcome.kind === "measured", JSON.stringify(outcome));
     const { rounds, histograms, settings, verified } = outcome.result;

@@ -8,6 +8,7 @@ export function depsOf(engine: ScenarioDeps["engine"]): ScenarioDeps {
   return {
     engine,
     serverSettings: {},
+    profileDirectory: undefined,
     machine: describeMachine(),
     signal: new AbortController().signal,
     progress() {},

@@ -111,7 +111,6 @@ describe("the flags of a scenario", () => {
       rounds: 5,
       warmupRounds: 10,
       acks: "on",
-      profileDirectory: undefined,
     });
   });
 

@@ -41,10 +41,11 @@ async function measure(command: Run, signal: AbortSignal): Promise<number> {
   const machine = describeMachine();
   let code = 0;
   for (const engine of command.engines) {
-    const outcome = await command.run({ engine, serverSettings: command.serverSettings, machine, signal, progress });
+    const { serverSettings, profileDirectory } = command;
+    const outcome = await command.run({ engine, serverSettings, profileDirectory, machine, signal, progress });
     if (outcome.kind === "flawed") code = tellFlaws(nameOf(command, engine), outcome);
     else await tellResult(outcome.result, command, engine);
-    if (outcome.kind === "measured") await printProfiles(outcome.profile);
+    if (outcome.kind === "measured") await printProfiles(profileDirectory, outcome);
   }
   return code;
 }
@@ -68,10 +69,9 @@ async function tellResult(reported: { json: BenchResult; text: string }, command
   if (htmlFile !== undefined) await write(fileOf(htmlFile, engine, command), toPage(json));
 }
 
-async function printProfiles(profile: Measured<unknown>["profile"]): Promise<void> {
-  if (!profile) return;
-  for (const name of ["server", "generator"])
-    print(await summarizeProfiles(join(profile.directory, name), profile.windows));
+async function printProfiles(directory: string | undefined, { windows }: Measured<unknown>): Promise<void> {
+  if (directory === undefined) return;
+  for (const name of ["server", "generator"]) print(await summarizeProfiles(join(directory, name), windows));
 }
 
 /** One result a file: with two databases, each file is named after its own. */

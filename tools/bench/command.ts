@@ -15,6 +15,8 @@ export type BenchCommand =
       /** In this order; one, if the scenario needs no database. */
       engines: readonly Engine[];
       serverSettings: ServerSettings;
+      /** Where to write CPU profiles, or undefined. */
+      profileDirectory: string | undefined;
       /** Where to write the results as JSON, or undefined. */
       jsonFile: string | undefined;
       /** Where to write the same as a page, or undefined. */
@@ -32,6 +34,7 @@ const commonHelp = `Options of all
   --server NAME=VALUE  a setting of the server, of those that \`npx tidewire config\` lists; may be given several times
   --json FILE          write the results; with two databases, into FILE with the database's name before its ending
   --html FILE          write them as a page with plots that needs nothing else; named in the same way
+  --profile DIR        write CPU profiles of server and load generator into DIR, and print where time went; costs speed
   --help               this text, or after a scenario's name, its options`;
 
 const fileHelp = `With results that --json has written
@@ -61,15 +64,16 @@ export function parseBenchCommand(argv: readonly string[]): BenchCommand {
     run: scenario.prepare(values),
     engines: scenario.needsDatabase ? engines : ["postgresql"],
     serverSettings: parseServerSettings(values),
-    jsonFile: fileNamed("json", values),
-    htmlFile: fileNamed("html", values),
+    profileDirectory: pathOf("profile", values),
+    jsonFile: pathOf("json", values),
+    htmlFile: pathOf("html", values),
   };
 }
 
-function fileNamed(name: "json" | "html", values: Values): string | undefined {
-  const file = values[name];
-  if (file === "") throw invalid(`--${name} takes a file`);
-  return typeof file === "string" ? file : undefined;
+function pathOf(name: "profile" | "json" | "html", values: Values): string | undefined {
+  const path = values[name];
+  if (path === "") throw invalid(`--${name} takes a ${name === "profile" ? "directory" : "file"}`);
+  return typeof path === "string" ? path : undefined;
 }
 
 const fileCommands = ["compare", "render"];
@@ -113,6 +117,7 @@ function parse(argv: readonly string[]): { values: Values; positionals: string[]
         paced: { type: "boolean" },
         database: { type: "string" },
         server: { type: "string", multiple: true },
+        profile: { type: "string" },
         json: { type: "string" },
         html: { type: "string" },
         help: { type: "boolean", short: "h" },
@@ -142,12 +147,13 @@ function requireScenario(positionals: readonly string[], values: Values): Scenar
   throw invalid(`there is no scenario ${JSON.stringify(name)}; ${hint}`);
 }
 
-const commonFlags: readonly string[] = ["database", "server", "json", "html", "paced"];
+const commonFlags: readonly string[] = ["database", "server", "profile", "json", "html", "paced"];
+const databaseFlags: readonly string[] = ["database", "server", "profile"];
 
 function checkFlags({ name, flags, needsDatabase }: Scenario, values: Values): void {
   const own = Object.values(flags).map((flag) => flag.name);
   for (const given of Object.keys(values)) {
-    if (!needsDatabase && (given === "database" || given === "server")) throw invalid(`${name} needs no --${given}`);
+    if (!needsDatabase && databaseFlags.includes(given)) throw invalid(`${name} needs no --${given}`);
     if (own.includes(given) || commonFlags.includes(given)) continue;
     const owners = scenarios.filter((scenario) => Object.values(scenario.flags).some((flag) => flag.name === given));
     throw invalid(`--${given} belongs to ${owners.map((owner) => owner.name).join(" and ")}`);

@@ -14,6 +14,8 @@ export type ScenarioDeps = Readonly<{
   engine: Engine;
   /** Settings of the server under test that are not its defaults, by the name of the option. */
   serverSettings: ServerSettings;
+  /** Where to write CPU profiles of server and load generator, or undefined. They cost speed. */
+  profileDirectory: string | undefined;
   /** As it was before the benchmark began. */
   machine: Machine;
   /** Stops everything; the run then rejects. */
@@ -28,8 +30,8 @@ export type Outcome<Result> = Measured<Result> | Flawed;
 export type Measured<Result> = Readonly<{
   kind: "measured";
   result: Result;
-  /** What a profile is to look at, if profiles were written. */
-  profile?: Readonly<{ directory: string; windows: readonly Window[] }>;
+  /** When the clock ran, if it did not all the time: what a profile is to look at. */
+  windows?: readonly Window[];
 }>;
 
 /** @property problems in words. */

@@ -41,7 +41,7 @@ export type AckCostRound = Readonly<{
  * @throws Error if a part does not start, or ends early, or if the system does not tell processor time.
  */
 export async function runAckCost(options: AcksOptions, deps: ScenarioDeps): Promise<Outcome<AckCostResult>> {
-  const stageOptions = { members: options.members, profileDirectory: undefined };
+  const stageOptions = { members: options.members };
   const played = await playOnStage(stageOptions, deps, (stage) => play(stage, options, deps));
   const { pairs, verdicts } = played.result;
   const { kind, verified, problems } = addUp(verdicts, played);

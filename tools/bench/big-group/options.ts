@@ -1,12 +1,10 @@
 import { count, invalid, type OptionsOf } from "../flags.js";
-import { groupFlags } from "../group/options.js";
 
 export const bigGroupFlags = {
   members: count("members", "members of the group, all online", [2, 15_000], 10_000),
   rounds: count("rounds", "rounds that count", [1, 1_000], 20),
   warmupRounds: count("warmup", "rounds before those, which are verified but not counted", [1, 1_000], 5),
   generators: count("generators", "processes that share the members", [1, 8], 2),
-  profileDirectory: groupFlags.profileDirectory,
 };
 export type BigGroupOptions = OptionsOf<typeof bigGroupFlags>;
 

@@ -7,7 +7,7 @@ import { takeTurns } from "../generator/turns.js";
 import { textBytes } from "../generator/workload.js";
 import type { Engine, Outcome, ScenarioDeps } from "../scenario.js";
 import type { BareStage } from "../stage/bare-stage.js";
-import { type CpuMs, watchCpu } from "../stage/cpu.js";
+import { type CpuUse, watchCpu } from "../stage/cpu.js";
 import { dealOut } from "../stage/crew.js";
 import type { Pair } from "../stage/directs.js";
 import { forkGenerators, type Generators } from "../stage/generators.js";
@@ -48,7 +48,7 @@ export async function runDirect(options: DirectOptions, deps: ScenarioDeps): Pro
     goals,
     verified,
   };
-  return { kind: "measured", result };
+  return { kind: "measured", result, windows: played.rounds.map(({ cpu }) => cpu.window) };
 }
 
 function toSettings(engine: Engine, options: DirectOptions): DirectSettings {
@@ -69,7 +69,7 @@ function warmupSecondsOf({ seconds }: DirectOptions): number {
   return Math.min(warmupSecondsMax, seconds);
 }
 
-type Round = Readonly<{ messages: number; stretch: Stretch; cpu: CpuMs }>;
+type Round = Readonly<{ messages: number; stretch: Stretch; cpu: CpuUse }>;
 
 type Play = Readonly<{
   rounds: readonly Round[];

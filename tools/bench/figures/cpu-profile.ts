@@ -17,8 +17,10 @@ export type SelfTime = Readonly<{ where: string; ms: number; share: number }>;
 
 const linesMax = 25;
 
-/** Reads the profiles of a server, one for each of its threads, and lists where the time of the rounds went. */
-export async function summarizeProfiles(directory: string, windows: readonly Window[]): Promise<string> {
+const always: readonly Window[] = [{ fromUs: 0, toUs: Number.POSITIVE_INFINITY }];
+
+/** Reads the profiles of a process, one for each of its threads, and lists where the time within the windows went. */
+export async function summarizeProfiles(directory: string, windows = always): Promise<string> {
   const files = (await readdir(directory)).filter((file) => file.endsWith(".cpuprofile")).sort();
   const parts = files.map(async (file) => {
     const profile = JSON.parse(await readFile(join(directory, file), "utf8")) as CpuProfile;

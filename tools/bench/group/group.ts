@@ -33,7 +33,6 @@ export type Plan = Readonly<{
   generators: number;
   raisedLimits: RaisedLimits;
   goals: GroupResult["goals"];
-  profileDirectory: string | undefined;
 }>;
 
 /** What is to be reached: raw time divided by total time. */
@@ -69,9 +68,7 @@ export async function runPlan(plan: Plan, deps: ScenarioDeps): Promise<Outcome<G
     histograms: toHistograms(reports),
     verified,
   };
-  const { profileDirectory: directory } = plan;
-  if (directory === undefined) return { kind: "measured", result };
-  return { kind: "measured", result, profile: { directory, windows: reports.map(({ window }) => window) } };
+  return { kind: "measured", result, windows: reports.map(({ window }) => window) };
 }
 
 function toSettings(plan: Plan, { engine }: ScenarioDeps): GroupResult["settings"] {

@@ -1,4 +1,4 @@
-import { choice, count, type OptionsOf, path } from "../flags.js";
+import { choice, count, type OptionsOf } from "../flags.js";
 
 /** Of every scenario that is about one group whose members all send at once. */
 export const members = count("members", "members of the group, all online", [2, 2_000], 500);
@@ -9,10 +9,5 @@ export const groupFlags = {
   rounds: count("rounds", "rounds that count", [1, 1_000], 5),
   warmupRounds,
   acks: choice("acks", "whether members acknowledge while a round is measured", ["on", "off"], "on"),
-  profileDirectory: path(
-    "profile",
-    "DIR",
-    "write CPU profiles of server and load generator into DIR and print where time went; costs speed",
-  ),
 };
 export type GroupOptions = OptionsOf<typeof groupFlags>;

@@ -30,7 +30,7 @@ const heartbeatIntervalMs = 600_000;
 export async function runIdle(options: IdleOptions, deps: ScenarioDeps): Promise<Outcome<IdleResult>> {
   const raisedLimits = raisedFor(options);
   const inspectPort = await freePort();
-  const stageOptions = { members: options.connections, profileDirectory: undefined, inspectPort, raisedLimits };
+  const stageOptions = { members: options.connections, inspectPort, raisedLimits };
   const { result, database, durableEpochs } = await playOnBareStage(stageOptions, deps, {
     prepare: async () => undefined,
     play: (stage) => play(stage, inspectPort, options, deps),

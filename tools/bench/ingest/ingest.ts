@@ -10,7 +10,7 @@ import type { Holding } from "../generator/log-follower.js";
 import { textBytes } from "../generator/workload.js";
 import type { Engine, Outcome, ScenarioDeps } from "../scenario.js";
 import { type BareStage, playOnBareStage } from "../stage/bare-stage.js";
-import { type CpuMs, toCpuFigures, watchCpu } from "../stage/cpu.js";
+import { type CpuMs, type CpuUse, toCpuFigures, watchCpu } from "../stage/cpu.js";
 import { dealOut } from "../stage/crew.js";
 import { openDirects, type Pair } from "../stage/directs.js";
 import { findBehind, verifyLogs } from "../stage/durable-logs.js";
@@ -44,7 +44,7 @@ const lanes = configOptions.lanes.default;
  * @throws Error if a part does not start, or ends early.
  */
 export async function runIngest(options: IngestOptions, deps: ScenarioDeps): Promise<Outcome<IngestResult>> {
-  const stageOptions = { members: 4 * options.connections, profileDirectory: undefined, raisedLimits };
+  const stageOptions = { members: 4 * options.connections, raisedLimits };
   const { result: played, ...stage } = await playOnBareStage(stageOptions, deps, {
     prepare: async (store, credentials) => seatSenders(await openDirects(store, credentials)),
     play: (bare, seats) => play(bare, seats, options, deps),
@@ -65,7 +65,7 @@ export async function runIngest(options: IngestOptions, deps: ScenarioDeps): Pro
     goals,
     verified,
   };
-  return { kind: "measured", result };
+  return { kind: "measured", result, windows: rounds.map(({ cpu }) => cpu.window) };
 }
 
 /** One of each pair sends, and the other is never online. Half of the senders are the server's, half the baseline's. */
@@ -105,7 +105,7 @@ function warmupSecondsOf({ seconds }: IngestOptions): number {
 }
 
 type Straight = Readonly<{ report: StraightReport; cpu: CpuMs }>;
-type Round = Readonly<{ stretch: IngestStretch; cpu: CpuMs; straight: Straight | undefined }>;
+type Round = Readonly<{ stretch: IngestStretch; cpu: CpuUse; straight: Straight | undefined }>;
 
 type Play = Readonly<{
   rounds: readonly Round[];

@@ -27,7 +27,7 @@ const latencyUnitMs = 0.01;
  * @throws Error if a part does not start, or ends early.
  */
 export async function runPaced(options: PacedOptions, deps: ScenarioDeps): Promise<Outcome<PacedResult>> {
-  const stageOptions = { members: options.members, profileDirectory: undefined };
+  const stageOptions = { members: options.members };
   const played = await playOnStage(stageOptions, deps, (stage) => play(stage, options, deps));
   const { rounds, deliveries, series, verdicts } = played.result;
   const { kind, verified, problems } = addUp(verdicts, played);

@@ -38,7 +38,7 @@ export async function runSlowReader(
   options: SlowReaderOptions,
   deps: ScenarioDeps,
 ): Promise<Outcome<SlowReaderResult>> {
-  const stageOptions = { members: options.members, profileDirectory: undefined, raisedLimits };
+  const stageOptions = { members: options.members, raisedLimits };
   const played = await playOnStage(stageOptions, deps, (stage) => play(stage, options, deps));
   const { rounds, log, sent, acked, holdings, problems, deliver, series } = played.result;
   const sum = (name: "applied" | "lost" | "repeated") => holdings.reduce((total, holding) => total + holding[name], 0);

@@ -19,7 +19,6 @@ export type RaisedLimits = Readonly<Partial<Record<OptionName, number>>>;
 
 export type StageOptions = Readonly<{
   members: number;
-  profileDirectory: string | undefined;
   /** Settings of the server that are raised, by name. */
   raisedLimits?: RaisedLimits;
   /** Where the server's inspector is to listen, on loopback, if it is to have one. */
@@ -87,8 +86,8 @@ async function populate<Prepared>(
 async function perform<Result>(
   database: BenchDatabase,
   { tokenKey, credentials }: { tokenKey: string; credentials: readonly Credentials[] },
-  { profileDirectory, inspectPort, raisedLimits = {} }: StageOptions,
-  { serverSettings, signal }: ScenarioDeps,
+  { inspectPort, raisedLimits = {} }: StageOptions,
+  { serverSettings, profileDirectory, signal }: ScenarioDeps,
   play: (stage: BareStage) => Promise<Result>,
 ): Promise<Result> {
   const processOptions = (name: string) => ({

@@ -1,7 +1,12 @@
+import type { Window } from "../generator/generator-calls.js";
+import { machineUs } from "../generator/machine-clock.js";
 import type { BareStage } from "./bare-stage.js";
 
 /** Processor time in milliseconds; undefined where the system does not tell. */
 export type CpuMs = Readonly<{ server: number | undefined; database: number | undefined }>;
+
+/** What was used, and in which time. */
+export type CpuUse = CpuMs & Readonly<{ window: Window }>;
 
 /**
  * Starts to measure server and database; the returned function says what they used since then. The server's time is read as soon
@@ -9,11 +14,13 @@ export type CpuMs = Readonly<{ server: number | undefined; database: number | un
  */
 export async function watchCpu({ server, database }: Pick<BareStage, "server" | "database">) {
   const databaseUsed = await database.watchCpu();
+  const fromUs = machineUs();
   const before = server.cpuMs();
-  return async (): Promise<CpuMs> => {
+  return async (): Promise<CpuUse> => {
+    const window = { fromUs, toUs: machineUs() };
     const after = server.cpuMs();
     const serverMs = after === undefined || before === undefined ? undefined : after - before;
-    return { server: serverMs, database: await databaseUsed() };
+    return { server: serverMs, database: await databaseUsed(), window };
   };
 }
 

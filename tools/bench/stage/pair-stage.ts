@@ -15,7 +15,7 @@ export function playOnPairs<Result extends { holdings: readonly Holding[] }>(
   deps: ScenarioDeps,
   play: (stage: BareStage, pairs: readonly Pair[]) => Promise<Result>,
 ) {
-  return playOnBareStage({ members: 2 * pairs, profileDirectory: undefined }, deps, {
+  return playOnBareStage({ members: 2 * pairs }, deps, {
     prepare: openDirects,
     play,
     async verify({ sql }, { holdings }, opened) {
