@@ -15,8 +15,8 @@ export type PortResponse = Readonly<{
   body: Uint8Array;
 }>;
 
-/** Connect's own protocol without a network: nothing is compressed, and nothing bounded, for the gateway has done that. */
-export function toInMemoryTransport(httpClient: UniversalClientFn): Transport {
+/** Calls that another thread does. Nothing is compressed, and nothing bounded: the gateway has done that. */
+export function createPortTransport(httpClient: UniversalClientFn): Transport {
   return createTransport({
     httpClient,
     baseUrl: "https://in-memory",

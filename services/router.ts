@@ -1,8 +1,9 @@
-import type { ConnectRouter, Interceptor, ServiceImpl } from "@connectrpc/connect";
+import type { Interceptor, ServiceImpl } from "@connectrpc/connect";
 import { AccountService } from "../gen/ts/tidewire/v1/account_pb.js";
 import { ConversationService } from "../gen/ts/tidewire/v1/conversation_pb.js";
 import { GroupService } from "../gen/ts/tidewire/v1/group_pb.js";
 import { MessageService } from "../gen/ts/tidewire/v1/message_pb.js";
+import type { ServiceRegistry } from "../runtime/local-transport.js";
 
 /** Bounds what hostile bytes can cost, as `decode` does for frames. */
 const recursionLimit = 8;
@@ -22,10 +23,10 @@ export type Services = Readonly<{
 /** Bounds that every call keeps to. */
 const callOptions = { binaryOptions, jsonOptions };
 
-/** Registers all services. For the in-process transport and for an HTTP port alike. */
-export function registerServices(router: ConnectRouter, services: Services): void {
+/** Registers all services. For calls from this thread, from others, and over a network alike. */
+export function registerServices(registry: ServiceRegistry, services: Services): void {
   const options = { interceptors: services.interceptors, ...callOptions };
-  router
+  registry
     .service(AccountService, services.account, options)
     .service(ConversationService, services.conversation, options)
     .service(GroupService, services.group, options)
@@ -34,9 +35,9 @@ export function registerServices(router: ConnectRouter, services: Services): voi
 
 /** Registers what works on messages, for a thread that does nothing else. */
 export function registerMessages(
-  router: ConnectRouter,
+  registry: ServiceRegistry,
   message: ServiceImpl<typeof MessageService>,
   interceptors: Interceptor[],
 ): void {
-  router.service(MessageService, message, { interceptors, ...callOptions });
+  registry.service(MessageService, message, { interceptors, ...callOptions });
 }

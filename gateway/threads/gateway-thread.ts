@@ -6,7 +6,7 @@ import { createPortFabric } from "../../runtime/fabric/port-fabric.js";
 import { createLogger } from "../../runtime/log.js";
 import { createMetrics } from "../../runtime/metrics.js";
 import { openPortCalls, type PortCalls } from "../../runtime/port-calls.js";
-import { createPortClient, type PortResponse, toInMemoryTransport } from "../../runtime/port-transport.js";
+import { createPortClient, createPortTransport, type PortResponse } from "../../runtime/port-transport.js";
 import { type Gateway, startGateway } from "../gateway.js";
 import type { GatewayThreadSettings } from "./gateway-thread-settings.js";
 
@@ -22,7 +22,7 @@ function serveGateway(port: NonNullable<typeof parentPort>, settings: GatewayThr
       gateway = await startGateway(
         { ...settings.gateway, limits: create(LimitsSchema, settings.limits), portSharing: "shared" },
         {
-          services: toInMemoryTransport(
+          services: createPortTransport(
             createPortClient((request) =>
               calls.call<PortResponse>("request", [request], [request.body.buffer as ArrayBuffer]),
             ),

@@ -3,7 +3,7 @@ import { MessageService } from "../../gen/ts/tidewire/v1/message_pb.js";
 /** Where a call is done. */
 export type Place = "here" | "thread";
 
-/** Decides for each call whether handing it over is worth what that costs. Pure but for what it counts. */
+/** Decides for each call, by its path, whether handing it over is worth what that costs. Pure but for what it counts. */
 export interface Placement {
   /** Whether there is anything to decide. What is not placed is done here. */
   places(path: string): boolean;

@@ -10,7 +10,7 @@ import { systemClock } from "../../runtime/clock.js";
 import { createMemoryFabric } from "../../runtime/fabric/memory.js";
 import { silentLogger } from "../../runtime/log.js";
 import { createMetrics, renderMetrics } from "../../runtime/metrics.js";
-import { toInMemoryTransport } from "../../runtime/port-transport.js";
+import { createPortTransport } from "../../runtime/port-transport.js";
 import { openStore, type Store } from "../../services/store/store.js";
 import { startThreadPool } from "../../services/threads/thread-pool.js";
 import { createDevice, createGroup, logOf, text } from "../support/log-world.js";
@@ -44,7 +44,7 @@ describe("threads of the services", () => {
       for (const { conversationId, seq } of fromBinary(DeliverySchema, payload).entries)
         pushed.push([conversationId, seq]);
     });
-    const messages = createClient(MessageService, toInMemoryTransport(pool.client));
+    const messages = createClient(MessageService, createPortTransport(pool.client));
     const submit = async (words: readonly string[], firstId = 1n) => {
       const submissions = words.map((said, index) => {
         const clientId = firstId + BigInt(index);

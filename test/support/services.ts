@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Client, createClient, createRouterTransport, type Transport } from "@connectrpc/connect";
+import { type Client, createClient, type Transport } from "@connectrpc/connect";
 import { AccountService } from "../../gen/ts/tidewire/v1/account_pb.js";
 import { ConversationService } from "../../gen/ts/tidewire/v1/conversation_pb.js";
 import { GroupService } from "../../gen/ts/tidewire/v1/group_pb.js";
@@ -12,6 +12,7 @@ import { systemClock } from "../../runtime/clock.js";
 import type { Fabric } from "../../runtime/fabric/fabric.js";
 import { createMemoryFabric } from "../../runtime/fabric/memory.js";
 import { createIdGenerator } from "../../runtime/ids.js";
+import { createLocalTransport } from "../../runtime/local-transport.js";
 import { createLogger } from "../../runtime/log.js";
 import { createMetrics } from "../../runtime/metrics.js";
 import { peerHeader } from "../../runtime/peer-header.js";
@@ -49,7 +50,7 @@ export type TestUser = Readonly<{
   messages: Client<typeof MessageService>;
 }>;
 
-/** All services over a fresh store and a memory fabric, reached through Connect's in-process transport as in production. */
+/** All services over a fresh store and a memory fabric, reached as in production. */
 export interface TestServices extends AsyncDisposable {
   readonly store: Store;
   readonly fabric: Fabric;
@@ -95,19 +96,12 @@ export async function startServices(
     signingKey: await parseSigningKey(await generateSigningKey(), "the test key"),
     settings: { ...defaultSettings, registrationsPerMinute: 1_000_000, ...options.settings },
   });
-  const transportWith = (headers: Record<string, string>) =>
-    createRouterTransport((router) => registerServices(router, services), {
-      transport: {
-        useBinaryFormat: true,
-        interceptors: [
-          (next) => (request) => {
-            for (const [name, value] of Object.entries(headers)) request.header.set(name, value);
-            return next(request);
-          },
-        ],
-      },
-    });
-  const transport = transportWith({});
+  const transport = createLocalTransport((registry) => registerServices(registry, services), systemClock);
+  const transportWith = (headers: Record<string, string>): Transport => ({
+    ...transport,
+    unary: (method, signal, timeoutMs, _, input, values) =>
+      transport.unary(method, signal, timeoutMs, headers, input, values),
+  });
   const accounts = createClient(AccountService, transport);
   return {
     store,

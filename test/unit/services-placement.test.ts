@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { create } from "@bufbuild/protobuf";
+import { createClient, type Transport } from "@connectrpc/connect";
 import { createAsyncIterable, type UniversalClientFn } from "@connectrpc/connect/protocol";
+import { MessageService } from "../../gen/ts/tidewire/v1/message_pb.js";
 import { createMetrics } from "../../runtime/metrics.js";
 import { readWhole } from "../../runtime/port-transport.js";
-import { createAdaptiveClient } from "../../services/threads/adaptive-client.js";
+import { createAdaptiveClient, createAdaptiveTransport } from "../../services/threads/adaptive.js";
 import { createPlacement } from "../../services/threads/placement.js";
 
 const limits = { batchMinBytes: 100, hereMax: 2 };
@@ -83,5 +86,30 @@ describe("the adaptive client", () => {
     await assert.rejects(call("HeadsOf", 1), /no heads/);
     await Promise.all([call("Sync", 1), call("Sync", 2)]);
     assert.deepEqual(calls, ["here HeadsOf 1", "here Sync 1", "thread Sync 2"]);
+  });
+});
+
+describe("the adaptive transport", () => {
+  it("tells the size of a batch by the messages in it", async () => {
+    const calls: string[] = [];
+    const transport = (place: string): Transport => ({
+      async unary(method, ..._rest) {
+        calls.push(`${place} ${method.name}`);
+        return { message: create(method.output) } as never;
+      },
+      stream: () => Promise.reject(new Error("no streams")),
+    });
+    const adaptive = createAdaptiveTransport({
+      here: transport("here"),
+      thread: transport("thread"),
+      placement: createPlacement(limits),
+      metrics: createMetrics(),
+    });
+    const messages = createClient(MessageService, adaptive);
+    const batch = (...bytes: number[]) => ({ submissions: bytes.map((size) => ({ upMsg: new Uint8Array(size) })) });
+    await messages.submitBatch(batch(50, 49));
+    await messages.submitBatch(batch(50, 50));
+    await messages.send({});
+    assert.deepEqual(calls, ["here SubmitBatch", "thread SubmitBatch", "here Send"]);
   });
 });

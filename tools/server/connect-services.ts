@@ -1,25 +1,29 @@
 import { availableParallelism } from "node:os";
-import { createConnectRouter } from "@connectrpc/connect";
+import { createConnectRouter, type Transport } from "@connectrpc/connect";
 import { createUniversalHandlerClient, type UniversalClientFn } from "@connectrpc/connect/protocol";
 import type { Clock } from "../../runtime/clock.js";
 import { type Config, limitsOf, secretsOf } from "../../runtime/config.js";
 import type { Fabric } from "../../runtime/fabric/fabric.js";
 import { createIdGenerator } from "../../runtime/ids.js";
+import { createLocalTransport } from "../../runtime/local-transport.js";
 import type { Logger } from "../../runtime/log.js";
 import type { Metrics } from "../../runtime/metrics.js";
+import { createPortTransport } from "../../runtime/port-transport.js";
 import type { loadSigningKey } from "../../services/account/signing-key.js";
 import type { LogStore } from "../../services/message/log-store.js";
 import type { Publisher } from "../../services/push/publish.js";
 import { registerServices } from "../../services/router.js";
 import { createServices } from "../../services/services.js";
 import type { Store } from "../../services/store/store.js";
-import { createAdaptiveClient } from "../../services/threads/adaptive-client.js";
+import { createAdaptiveClient, createAdaptiveTransport } from "../../services/threads/adaptive.js";
 import { createPlacement, defaultPlacement } from "../../services/threads/placement.js";
 import { startThreadPool, type ThreadPool } from "../../services/threads/thread-pool.js";
 
 /** The services, in this process. */
 export interface ConnectedServices extends AsyncDisposable {
-  /** Does the calls of gateways. */
+  /** Does the calls of a gateway in this thread. */
+  readonly transport: Transport;
+  /** Does the calls of gateways in other threads, which come as bytes. */
   readonly client: UniversalClientFn;
   /** What other threads have counted: a registry as JSON for each. */
   collectMetrics(): Promise<object[][]>;
@@ -51,20 +55,18 @@ export async function connectServices(config: Config, deps: ServiceDeps): Promis
     clock,
     deadlineMonotonicMs: store.nodeLease.deadlineMonotonicMs,
   });
+  const services = createServices({ ...deps, ids, settings: toServiceSettings(config) });
   const router = createConnectRouter({ connect: true });
-  registerServices(router, createServices({ ...deps, ids, settings: toServiceSettings(config) }));
-  const here = createUniversalHandlerClient(router.handlers);
+  registerServices(router, services);
+  const client = createUniversalHandlerClient(router.handlers);
+  const transport = createLocalTransport((registry) => registerServices(registry, services), clock);
   const pool = await startPool(config, deps);
-  const client =
-    pool &&
-    createAdaptiveClient({
-      here,
-      thread: pool.client,
-      placement: createPlacement(defaultPlacement),
-      metrics: deps.metrics,
-    });
+  const placing = { placement: createPlacement(defaultPlacement), metrics: deps.metrics };
   return {
-    client: client ?? here,
+    transport: pool
+      ? createAdaptiveTransport({ here: transport, thread: createPortTransport(pool.client), ...placing })
+      : transport,
+    client: pool ? createAdaptiveClient({ here: client, thread: pool.client, ...placing }) : client,
     collectMetrics: async () => (await pool?.collectMetrics()) ?? [],
     async [Symbol.asyncDispose]() {
       await pool?.[Symbol.asyncDispose]();

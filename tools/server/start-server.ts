@@ -75,10 +75,7 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Ser
       metrics,
     }),
   );
-  const gateway = own(
-    "gateway",
-    await openGateway(config, { services: services.client, fabric, clock, log, metrics, unreadyBecause }),
-  );
+  const gateway = own("gateway", await openGateway(config, { services, fabric, clock, log, metrics, unreadyBecause }));
   shutdown.add({ name: "connections", deadlineMs: config.drainTimeoutMs, run: (signal) => gateway.drain(signal) });
   const metricsServer =
     config.metricsPort === "off"
