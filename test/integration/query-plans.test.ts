@@ -222,6 +222,17 @@ for (const statistics of ["with statistics", "without statistics, as on the embe
       assert.ok(stored >= 7 * size * 0.9, `${stored} were stored`);
     });
 
+    it("append one message: its device, its conversation and a membership are met", async () => {
+      const { senders, rows, nowMs } = await batchOf(store.sql, 150);
+      let next = 120; // of devices that said nothing in other tests
+      await frugal({ device: 2, conversation: 2, member: 1 }, async (sql) => {
+        const [sender, row] = [senders[next], rows[next++]];
+        assert.ok(sender && row);
+        const [outcome] = await createLogStore(sql).append({ senders: [sender], rows: [{ ...row, sender: 0 }], nowMs });
+        assert.equal(outcome?.kind, "stored");
+      });
+    });
+
     it("find the outcome of what is repeated by its device", async () => {
       const batch = await batchOf(store.sql, 20);
       await createLogStore(store.sql).append(batch);

@@ -1,6 +1,7 @@
 import { theLog } from "./0001-the-log.js";
 import { append } from "./0002-append.js";
 import { reliableDownlink } from "./0003-reliable-downlink.js";
+import { appendOne } from "./0004-append-one.js";
 
 /** A step forward of the schema. Once released it is never changed; the next one mends it. */
 export type Migration = Readonly<{
@@ -13,4 +14,4 @@ export type Migration = Readonly<{
 }>;
 
 /** All steps, in order. */
-export const migrations: readonly Migration[] = [theLog, append, reliableDownlink];
+export const migrations: readonly Migration[] = [theLog, append, reliableDownlink, appendOne];
