@@ -9,10 +9,13 @@ import { readMembership } from "./read-membership.js";
 import { readRecent } from "./read-recent.js";
 import { readStretch } from "./read-stretch.js";
 
-/** The log store that ships: each operation is one statement on the pool. */
-export function createLogStore(sql: Sql): LogStore {
+/**
+ * The log store that ships: each operation is one statement on the pool.
+ * @param appends the pool for appending.
+ */
+export function createLogStore(sql: Sql, appends: Sql = sql): LogStore {
   return {
-    append: (batch) => append(sql, batch),
+    append: (batch) => append(appends, batch),
     readMembership: (conversationId, userId) => readMembership(sql, conversationId, userId),
     readStretch: (stretch) => readStretch(sql, stretch),
     readHeads: (query) => readHeads(sql, query),

@@ -16,6 +16,11 @@ export { isTransient, toTidewireError } from "./store-error.js";
 /** The truth: everything that an ACK has promised is in here. */
 export interface Store extends AsyncDisposable {
   readonly sql: Sql;
+  /**
+   * For nothing but appending messages. The driver takes turns among all connections of a pool, and a backend of PostgreSQL that has
+   * not worked for a while works slower; these are few, and always in use. The embedded database has one connection for everything.
+   */
+  readonly appends: Sql;
   /** Renewed after any restore: devices that knew another one start over. */
   readonly storeId: string;
   readonly engine: "postgresql" | "embedded";
@@ -30,6 +35,8 @@ export type StoreOptions = Readonly<{
   database: { kind: "server"; url: string } | { kind: "embedded"; directory: string };
   /** Most connections to a PostgreSQL server, from 2 on. Default 8. The embedded database always has one. */
   connectionsMax?: number;
+  /** Most connections besides these that append messages. Default 2. */
+  appendConnectionsMax?: number;
   /** Accept a PostgreSQL server that may lose what it has committed. Default false. */
   allowUnsafeDatabase?: boolean;
   clock?: Clock;
@@ -46,14 +53,15 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   const { clock = systemClock, log = silentLogger } = options;
   const opened: AsyncDisposable[] = [];
   try {
-    const { sql, died } = await openPool(options, opened, log);
+    const { sql, appends, died } = await openPools(options, opened, log);
     await checkDurability(sql, { engine: engineOf(options), allowUnsafe: options.allowUnsafeDatabase ?? false, log });
     await migrate(sql, log);
     const nodeLease = await leaseNode(sql, { clock, log });
     opened.push(nodeLease);
     const storeId = await readStoreId(sql);
     const lost = AbortSignal.any([nodeLease.lost, ...died]);
-    return { sql, storeId, engine: engineOf(options), nodeLease, lost, [Symbol.asyncDispose]: () => closeAll(opened) };
+    const engine = engineOf(options);
+    return { sql, appends, storeId, engine, nodeLease, lost, [Symbol.asyncDispose]: () => closeAll(opened) };
   } catch (thrown) {
     await closeAll(opened);
     throw toOpeningError(thrown, options);
@@ -64,20 +72,21 @@ function engineOf(options: StoreOptions): Store["engine"] {
   return options.database.kind === "server" ? "postgresql" : "embedded";
 }
 
-async function openPool(
-  { database, connectionsMax = 8 }: StoreOptions,
+async function openPools(
+  { database, connectionsMax = 8, appendConnectionsMax = 2 }: StoreOptions,
   opened: AsyncDisposable[],
   log: StoreLog,
-): Promise<{ sql: Sql; died: AbortSignal[] }> {
+): Promise<{ sql: Sql; appends: Sql; died: AbortSignal[] }> {
   if (database.kind === "server") {
-    return { sql: pool({ kind: "server", url: database.url }, connectionsMax, opened), died: [] };
+    const sql = pool(database, connectionsMax, opened);
+    return { sql, appends: pool(database, appendConnectionsMax, opened), died: [] };
   }
   const embedded = await openEmbedded(database.directory, log);
   opened.push(embedded);
   // One connection, because one transaction at a time is all that the embedded database can do: the driver's queue is
   // fairer than its socket server's, and statements of two connections never mix in its one session.
   const sql = pool({ kind: "socket", directory: embedded.socketDirectory }, 1, opened);
-  return { sql, died: [embedded.died] };
+  return { sql, appends: sql, died: [embedded.died] };
 }
 
 function pool(address: Address, max: number, opened: AsyncDisposable[]): Sql {

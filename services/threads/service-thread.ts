@@ -36,7 +36,7 @@ async function startThread(settings: ThreadSettings): Promise<(request: PortRequ
   const link = openLink(metrics, stop);
   store.lost.addEventListener("abort", () => process.exit(1)); // ends this thread alone; the pool starts another
   const { fabric } = link;
-  const logs = createLogStore(store.sql);
+  const logs = createLogStore(store.sql, store.appends);
   const ids = createIdGenerator({ ...store.nodeLease, clock });
   const publisher = createPublisher({ fabric, logs, clock, log, metrics });
   const messages = createMessageService({

@@ -52,10 +52,16 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Ser
       : ({ kind: "server", url: config.databaseUrl } as const);
   const store = own(
     "store",
-    await openStore({ database, allowUnsafeDatabase: config.allowUnsafeDatabase, clock, log }),
+    await openStore({
+      database,
+      allowUnsafeDatabase: config.allowUnsafeDatabase,
+      appendConnectionsMax: config.lanes,
+      clock,
+      log,
+    }),
   );
   const fabric = own("fabric", createMemoryFabric({ clock }));
-  const logs = createLogStore(store.sql);
+  const logs = createLogStore(store.sql, store.appends);
   const publisher = createPublisher({ fabric, logs, clock, log, metrics });
   const services = own(
     "services",

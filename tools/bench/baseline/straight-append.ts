@@ -33,7 +33,7 @@ const epoch = 1n;
 
 async function open(request: StraightOpenRequest): Promise<void> {
   const database = { kind: "server", url: request.databaseUrl } as const;
-  const store = await openStore({ database, connectionsMax: Math.max(2, request.lanes) });
+  const store = await openStore({ database, appendConnectionsMax: request.lanes });
   await store.sql`
     insert into device (user_id, device, device_id, epoch)
     select user_id, ${device}, 'straight', ${epoch}
@@ -41,7 +41,7 @@ async function open(request: StraightOpenRequest): Promise<void> {
   const senders = request.seats.map((seat): Sender => ({ seat, sent: 0 }));
   const lanes = dealOut(senders, request.lanes).map((own) => ({ senders: own, next: 0 }));
   const ids = createIdGenerator({ ...store.nodeLease, clock: systemClock });
-  opened = { store, logs: createLogStore(store.sql), ids, lanes, request };
+  opened = { store, logs: createLogStore(store.sql, store.appends), ids, lanes, request };
 }
 
 function makeBatch(lane: Lane, batchMessages: number, { ids, request: { perSender, textBytes } }: Opened) {
