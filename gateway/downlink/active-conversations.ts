@@ -35,6 +35,8 @@ export interface ActiveConversations {
   begin(conversationId: bigint, firstSeq: bigint, nowMs: number): ActiveConversation;
   /** Notes that a frame is sent, keeps it, and drops those of the conversation that began first while all together are too large. */
   keep(conversation: ActiveConversation, seq: bigint, frame: Uint8Array, nowMs: number): void;
+  /** Everybody has acknowledged what came up to `seq`: nothing of it has to be sent again. */
+  acknowledged(conversation: ActiveConversation, seq: bigint): void;
   /** Forgets conversations that have been quiet, and in which nothing waits and nobody is behind. */
   forgetIdle(beforeMs: number): void;
   clear(): void;
@@ -97,6 +99,12 @@ export function createActiveConversations(
       ring.push(seq, frame, nowMs);
       ringBytes += ring.bytes - before;
       if (ringBytes > limits.totalBytesMax) shed();
+    },
+    acknowledged({ ring, sendTimes }, seq) {
+      ringBytes -= ring.bytes;
+      ring.forgetUpTo(seq);
+      ringBytes += ring.bytes;
+      sendTimes.forgetUpTo(seq);
     },
     forgetIdle(beforeMs) {
       for (const conversation of conversations.values()) {

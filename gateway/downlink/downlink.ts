@@ -74,11 +74,14 @@ const defaultLimits: DownlinkLimits = {
 const JUST_MS = 100;
 
 export function createDownlink(options: DownlinkOptions): Downlink {
-  const { hub, timers, monotonicMs, random, publish, metrics } = options;
+  const { hub, monotonicMs, random, publish, metrics } = options;
   const limits = { ...defaultLimits, ...options.limits };
   const conversations = createActiveConversations(hub, limits);
   const addressing = createAddressing(hub, missed);
-  const retransmission = createRetransmission({ hub, timers, monotonicMs, metrics });
+  const retransmission = createRetransmission({
+    ...options,
+    acknowledged: conversations.acknowledged,
+  });
   const position = createStreamPosition();
   const mending = createMending({
     ...options,

@@ -9,6 +9,8 @@ export interface FrameRing {
   range(firstSeq: bigint, lastSeq: bigint): Uint8Array[] | undefined;
   /** When a seq was sent; undefined if it is not held. */
   sentAtMs(seq: bigint): number | undefined;
+  /** Drops what nobody can need any more. */
+  forgetUpTo(seq: bigint): void;
   clear(): void;
   readonly bytes: number;
 }
@@ -61,6 +63,11 @@ export function createFrameRing({ framesMax, bytesMax }: FrameRingLimits): Frame
       return kept.slice(indexOf(firstSeq), indexOf(endSeq) + 1).map(({ frame }) => frame);
     },
     sentAtMs: (seq) => at(seq)?.sentAtMs,
+    forgetUpTo(seq) {
+      if (seq >= lastSeq) return clear();
+      const left = Number(lastSeq - seq);
+      while (kept.length - front > left) dropFront();
+    },
     clear,
     get bytes() {
       return bytes;

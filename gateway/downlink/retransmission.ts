@@ -17,6 +17,8 @@ export type RetransmissionOptions = Readonly<{
   hub: Pick<Hub, "isPaused">;
   timers: Timers;
   monotonicMs: () => number;
+  /** Everybody has acknowledged what came up to `seq`. */
+  acknowledged: (conversation: ActiveConversation, seq: bigint) => void;
   metrics: Pick<Metrics, "retransmissions">;
 }>;
 
@@ -25,19 +27,24 @@ const LOOK_MS = 1_000;
 /** More than this is not sent again but left to the device to pull, in bytes. */
 const RESEND_MAX_BYTES = 64 * 1024;
 
-export function createRetransmission({ hub, timers, monotonicMs, metrics }: RetransmissionOptions): Retransmission {
+export function createRetransmission(options: RetransmissionOptions): Retransmission {
+  const { hub, timers, monotonicMs, acknowledged, metrics } = options;
+
   /** One look at all subscribers: each is left alone, sent what it lacks, told to pull, or given up. */
   function look(conversation: ActiveConversation) {
     conversation.look = undefined;
     const nowMs = monotonicMs();
     let nextMs = Number.POSITIVE_INFINITY;
+    let lackedSeq = conversation.log.headSeq + 1n;
     const exhausted: LocalSession[] = [];
     for (const behind of conversation.subscribers.behind(conversation.log.headSeq)) {
       const { session, firstSeq } = behind;
+      if (firstSeq < lackedSeq) lackedSeq = firstSeq;
       const dueMs = overdueAtMs(session.flow, sentByMs(conversation, firstSeq), nowMs);
       if (dueMs <= nowMs && !resend(conversation, behind, nowMs)) exhausted.push(session);
       nextMs = Math.min(nextMs, dueMs > nowMs ? dueMs : Math.max(session.flow.quietUntilMs, nowMs + LOOK_MS));
     }
+    acknowledged(conversation, lackedSeq - 1n);
     if (Number.isFinite(nextMs)) planLook(conversation, nextMs);
     for (const session of exhausted) session.dispatch({ kind: "unresponsive" });
   }

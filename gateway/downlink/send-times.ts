@@ -8,6 +8,8 @@ export interface SendTimes {
   note(seq: bigint, nowMs: number): void;
   /** When a seq had been sent at the latest: later than it was by less than a period. Undefined: it has not been sent. */
   sentByMs(seq: bigint): number | undefined;
+  /** Nobody will ask for these any more. */
+  forgetUpTo(seq: bigint): void;
 }
 
 export type SendTimesOptions = Readonly<{
@@ -36,5 +38,8 @@ export function createSendTimes({ periodMs, periodsMax }: SendTimesOptions = def
       if (periods.length > periodsMax) periods.shift();
     },
     sentByMs: (seq) => periods.find(({ lastSeq }) => lastSeq >= seq)?.lastMs,
+    forgetUpTo(seq) {
+      periods = periods.filter(({ lastSeq }) => lastSeq > seq);
+    },
   };
 }

@@ -36,8 +36,8 @@ describe("races of routing and delivered marks in the store", () => {
       const [ann, bob] = [await createDevice(sql), await createDevice(sql)];
       const group = await createGroup(sql, ann.userId, bob.userId);
       await sql`update conversation set routing = 3, routing_until_ms = 1000 where conversation_id = ${group}`;
-      const behind = appending(ann, row(group, 1n, "ann"), "commit", 999);
-      const ahead = appending(bob, row(group, 1n, "bob"), "commit", 1_000);
+      const behind = appending(ann, row(group, 1n, "ann"), { nowMs: 999 });
+      const ahead = appending(bob, row(group, 1n, "bob"), { nowMs: 1_000 });
       return {
         actors: [
           { ...behind, name: "behind" },
@@ -98,7 +98,7 @@ describe("races of routing and delivered marks in the store", () => {
     const others = [
       (mark: Omit<DeliveredMark, "seq">) => raising("late", { ...mark, seq: 1n }),
       ({ userId, conversationId }: Omit<DeliveredMark, "seq">) =>
-        appending({ userId, device: 1, epoch: 1n }, row(conversationId, 3n, "lost"), "rollback"),
+        appending({ userId, device: 1, epoch: 1n }, row(conversationId, 3n, "lost"), { end: "rollback" }),
     ];
     for (const other of others) {
       await runEveryOrder(race, async () => {

@@ -38,13 +38,30 @@ export function transaction(name: string, work: RaceStep): Actor {
   return { name, steps: [(sql) => sql`begin`, work, (sql) => sql`commit`] };
 }
 
+/** A message by itself is appended by another function of the database than one that is in a batch with others. */
+export const companies = ["alone", "in company"] as const;
+export type Company = (typeof companies)[number];
+
+export type Appending = Readonly<{ end?: "commit" | "rollback"; nowMs?: number; company?: Company }>;
+
+/** Nobody's message, of which nothing is stored. */
+const stranger: AppendSender = { userId: 1n, device: 1, epoch: 1n };
+
 /** A transaction that appends one row, in two steps: the append, and its end. */
-export function appending(sender: AppendSender, message: AppendRow, end: "commit" | "rollback" = "commit", nowMs = 1) {
+export function appending(
+  sender: AppendSender,
+  message: AppendRow,
+  { end = "commit", nowMs = 1, company = "alone" }: Appending = {},
+) {
+  const batch =
+    company === "alone"
+      ? { senders: [sender], rows: [message], nowMs }
+      : { senders: [sender, stranger], rows: [message, { ...message, sender: 1 }], nowMs };
   const result: { outcome: AppendOutcome | undefined } = { outcome: undefined };
   const steps = [
     async (sql: Sql) => {
       await sql`begin`;
-      [result.outcome] = await append(sql, { senders: [sender], rows: [message], nowMs });
+      [result.outcome] = await append(sql, batch);
     },
     (sql: Sql) => sql.unsafe(end),
   ];

@@ -6,7 +6,7 @@ import { createFrameRing, type FrameRing } from "../../gateway/downlink/frame-ri
 const framesMax = 5;
 const bytesMax = 40;
 
-type Command = { kind: "push"; skip: number; bytes: number } | { kind: "clear" };
+type Command = { kind: "push"; skip: number; bytes: number } | { kind: "clear" } | { kind: "forget"; back: number };
 
 const command: fc.Arbitrary<Command> = fc.oneof(
   {
@@ -21,6 +21,7 @@ const command: fc.Arbitrary<Command> = fc.oneof(
     }),
   },
   { weight: 1, arbitrary: fc.constant({ kind: "clear" as const }) },
+  { weight: 4, arbitrary: fc.record({ kind: fc.constant("forget" as const), back: fc.integer({ min: -2, max: 7 }) }) },
 );
 
 type Line = { seq: bigint; frame: Uint8Array; sentAtMs: number };
@@ -58,6 +59,10 @@ describe("a frame ring beside a plain array", () => {
         if (one.kind === "clear") {
           ring.clear();
           lines = [];
+        } else if (one.kind === "forget") {
+          const upTo = seq - BigInt(one.back);
+          ring.forgetUpTo(upTo);
+          lines = lines.filter((line) => line.seq > upTo);
         } else {
           seq += 1n + BigInt(one.skip);
           const line = { seq, frame: new Uint8Array(one.bytes).fill(index), sentAtMs: index };

@@ -97,6 +97,19 @@ describe("frame ring", () => {
     assert.equal(range(2, 3), undefined);
   });
 
+  it("forgets what is not needed any more, and goes on", () => {
+    const { push, range, ring } = world();
+    for (const seq of [1, 2, 3]) push(seq);
+    ring.forgetUpTo(2n);
+    assert.equal(range(2, 3), undefined);
+    assert.deepEqual(range(3, 3), [3]);
+    ring.forgetUpTo(9n);
+    assert.equal(ring.bytes, 0);
+    push(4);
+    assert.deepEqual(range(4, 4), [4]);
+    assert.equal(range(3, 4), undefined);
+  });
+
   it("copies a frame, so that nobody changes it and it keeps nothing larger alive", () => {
     const { ring } = world();
     const payload = new Uint8Array(1_000_000).fill(1);

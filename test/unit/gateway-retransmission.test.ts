@@ -65,6 +65,25 @@ describe("retransmission", () => {
     assert.deepEqual(ann.events, []);
   });
 
+  it("keeps what somebody has still to acknowledge, and no more than that", async () => {
+    const { ack, ann, clock, downlink, entries, user } = await world();
+    const bob = await user(8n);
+    entries(byUser(1, 7n, 8n), byUser(2, 7n, 8n));
+    const bytes = downlink.ringBytes;
+    assert.ok(bytes > 0);
+    ack(ann, 2);
+    ack(bob, 1);
+    clock.advance(1_000);
+    assert.equal(downlink.ringBytes, bytes / 2);
+    assert.deepEqual(bob.resent, [[2]]);
+    ack(bob, 2);
+    clock.advance(10_000);
+    assert.equal(downlink.ringBytes, 0);
+    entries(byUser(3, 7n, 8n));
+    clock.advance(1_000);
+    assert.deepEqual(ann.resent, [[3]]);
+  });
+
   it("has no look under way once everything is acknowledged, and begins one with the next entry", async () => {
     const { ack, ann, clock, entries, timers } = await world();
     entries(byUser(1, 7n));

@@ -33,6 +33,17 @@ describe("send times", () => {
     assert.deepEqual([1n, 2n, 3n, 4n].map(times.sentByMs), [300, 300, 300, 400]);
   });
 
+  it("forget what nobody asks for any more, and leave the rest as it was", () => {
+    const times = createSendTimes({ periodMs, periodsMax: 10 });
+    for (const seq of [2n, 4n, 6n]) times.note(seq, Number(seq) * 100);
+    times.forgetUpTo(5n); // 6 shares its period with 5
+    assert.deepEqual([5n, 6n, 7n].map(times.sentByMs), [600, 600, undefined]);
+    times.forgetUpTo(6n);
+    assert.equal(times.sentByMs(6n), undefined);
+    times.note(7n, 800);
+    assert.equal(times.sentByMs(7n), 800);
+  });
+
   it("begin anew with a lower seq", () => {
     const times = createSendTimes({ periodMs, periodsMax: 10 });
     times.note(50n, 100);
