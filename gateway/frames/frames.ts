@@ -3,6 +3,7 @@ import { ErrorCode } from "../../gen/ts/tidewire/v1/error_pb.js";
 import { type ServerFrame, ServerFrameSchema, SyncPageSchema, UpMsgSchema } from "../../gen/ts/tidewire/v1/frame_pb.js";
 import { decode, encode } from "../../runtime/binary.js";
 import { TidewireError } from "../../runtime/error.js";
+import { varintLength, writeVarint } from "../../runtime/varint.js";
 
 /** What `splitFrames` accepts. Sizes in bytes. */
 export type FrameLimits = Readonly<{ messageMaxBytes: number; frameMaxBytes: number; framesPerMessageMax: number }>;
@@ -75,7 +76,7 @@ export function peekClientId(upMsg: Uint8Array): bigint {
 export function encodeFrame(frame: MessageInitShape<typeof ServerFrameSchema>["frame"] & object): Uint8Array {
   const body = encode(ServerFrameSchema, create(ServerFrameSchema, { frame }) as ServerFrame);
   const prefixed = new Uint8Array(varintLength(body.length) + body.length);
-  prefixed.set(body, writeVarint32(prefixed, 0, body.length));
+  prefixed.set(body, writeVarint(prefixed, 0, body.length));
   return prefixed;
 }
 
@@ -88,9 +89,9 @@ export function encodeSyncPage(requestId: bigint, page: Uint8Array): Uint8Array 
   const pageLength = head.length + page.length;
   const bodyLength = 1 + varintLength(pageLength) + pageLength;
   const frame = new Uint8Array(varintLength(bodyLength) + bodyLength);
-  let offset = writeVarint32(frame, 0, bodyLength);
+  let offset = writeVarint(frame, 0, bodyLength);
   frame[offset++] = SYNC_PAGE_TAG;
-  offset = writeVarint32(frame, offset, pageLength);
+  offset = writeVarint(frame, offset, pageLength);
   frame.set(head, offset);
   frame.set(page, offset + head.length);
   return frame;
@@ -115,21 +116,6 @@ const CLIENT_ID_TAG = 0x08;
 const CONVERSATION_ID_TAG = 0x11;
 const PEER_USER_ID_TAG = 0x19;
 const CONTENT_TAG = 0x22;
-
-function varintLength(value: number): number {
-  let length = 1;
-  for (let rest = value >>> 7; rest > 0; rest >>>= 7) length++;
-  return length;
-}
-
-/** Returns where it ends. */
-function writeVarint32(bytes: Uint8Array, start: number, value: number): number {
-  let offset = start;
-  let rest = value;
-  for (; rest > 0x7f; rest >>>= 7) bytes[offset++] = (rest & 0x7f) | 0x80;
-  bytes[offset++] = rest;
-  return offset;
-}
 
 function readVarint32(bytes: Uint8Array, at: { offset: number }): number {
   let value = 0;

@@ -52,8 +52,8 @@ export function classify(uplink: Uplink, clientId: bigint, bytes: number, limits
 
 /** Takes the next `up_msg` in flight. */
 export function accept(uplink: Uplink, bytes: number): Uplink {
-  const accepted = uplink.accepted + 1n;
-  return { ...uplink, accepted, inFlightBytes: [...uplink.inFlightBytes, bytes], awaiting: undefined };
+  const { committed, accepted, inFlightBytes } = uplink;
+  return { committed, accepted: accepted + 1n, inFlightBytes: [...inFlightBytes, bytes], awaiting: undefined };
 }
 
 /** Remembers that the device has been told which client_id is awaited. */
@@ -69,7 +69,12 @@ export function settle(uplink: Uplink, clientId: bigint): Uplink {
   if (clientId <= uplink.committed) return uplink;
   const settled = Number(clientId - uplink.committed);
   const accepted = clientId > uplink.accepted ? clientId : uplink.accepted;
-  return { ...uplink, committed: clientId, accepted, inFlightBytes: uplink.inFlightBytes.slice(settled) };
+  return {
+    committed: clientId,
+    accepted,
+    inFlightBytes: uplink.inFlightBytes.slice(settled),
+    awaiting: uplink.awaiting,
+  };
 }
 
 /** Notes that the lane has given up what was in flight: the device sends it again. */

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { type Content, ContentSchema, type FileReference, type Location } from "../../gen/ts/tidewire/v1/content_pb.js";
 import { ErrorCode } from "../../gen/ts/tidewire/v1/error_pb.js";
 import { type UpMsg, UpMsgSchema } from "../../gen/ts/tidewire/v1/frame_pb.js";
@@ -34,7 +34,7 @@ const noContent: CheckedContent = { bytes: new Uint8Array(0), countable: false }
  * INVALID_ARGUMENT; content over `contentMaxBytes` as CONTENT_TOO_LARGE.
  */
 export function parseUpMsg(bytes: Uint8Array, contentMaxBytes: number): ParsedUpMsg {
-  const digest = createHash("sha256").update(bytes).digest();
+  const digest = hash("sha256", bytes, "buffer");
   const message = decodeUpMsg(bytes);
   if (message === undefined) {
     return { target: { kind: "none" }, content: noContent, digest, refused: ErrorCode.MALFORMED };

@@ -1,8 +1,8 @@
-import { create } from "@bufbuild/protobuf";
-import { type LogEntry, LogEntrySchema } from "../../gen/ts/tidewire/v1/delivery_pb.js";
+import type { LogEntry } from "../../gen/ts/tidewire/v1/delivery_pb.js";
 import type { GatewayId, PublishingFabric } from "../../runtime/fabric/fabric.js";
 import type { LogStore } from "../message/log-store.js";
 import { byConversation, type Committed } from "./committed.js";
+import { encodePush } from "./encode-push.js";
 import { toLogEntry } from "./log-entry.js";
 import type { Rosters } from "./rosters.js";
 
@@ -34,10 +34,11 @@ export async function addressEntries(
     const userIds = members.get(entry);
     const addressees = userIds === undefined ? gatewaysOf(entry, readers) : gatewaysByUser(userIds, readers);
     if (addressees.size === 0) continue;
-    const base = toLogEntry(await asOfItsSeq(logs, entry));
+    const dated = isNewerThanRoster(entry) ? entry : await asOfItsSeq(logs, entry);
+    const frame = encodePush(dated);
     for (const [gateway, served] of addressees) {
       const entries = addressed.get(gateway) ?? [];
-      entries.push(served.length === 0 ? base : create(LogEntrySchema, { ...base, userIds: served }));
+      entries.push(toLogEntry(dated, served, frame));
       addressed.set(gateway, entries);
     }
   }
@@ -92,7 +93,10 @@ function gatewaysOf(entry: Committed, { serving, wanting }: Readers): Map<Gatewa
 }
 
 /** An entry that is published again may be older than the present roster. */
+function isNewerThanRoster({ rosterSeq, seq }: Committed): boolean {
+  return rosterSeq <= seq;
+}
+
 async function asOfItsSeq(logs: Pick<LogStore, "readRosterSeqAt">, entry: Committed): Promise<Committed> {
-  if (entry.rosterSeq <= entry.seq) return entry;
   return { ...entry, rosterSeq: await logs.readRosterSeqAt(entry.conversationId, entry.seq) };
 }

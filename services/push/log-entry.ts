@@ -4,13 +4,13 @@ import { both, type Committed } from "./committed.js";
 import { encodePush } from "./encode-push.js";
 
 /** An entry as gateways get it; without users, it is delivered by conversation. */
-export function toLogEntry(entry: Committed, userIds: readonly bigint[] = []): LogEntry {
+export function toLogEntry(entry: Committed, userIds: readonly bigint[] = [], frame = encodePush(entry)): LogEntry {
   const { conversationId, seq, rosterSeq, routing, joinedUserIds = [], leftUserIds = [] } = entry;
   return create(LogEntrySchema, {
     conversationId,
     seq,
     rosterSeq,
-    frame: encodePush(entry),
+    frame,
     userIds: [...userIds],
     joinedUserIds: [...joinedUserIds],
     leftUserIds: [...leftUserIds],

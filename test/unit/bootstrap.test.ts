@@ -20,7 +20,7 @@ const { fingerprint } = (await load("build.mjs")) as { fingerprint: (folder: str
 
 describe("bootstrap: machine", () => {
   const fine: Machine[] = [
-    { node: "20.11.0", platform: "linux", glibc: "2.36" },
+    { node: "20.12.0", platform: "linux", glibc: "2.36" },
     { node: "24.0.0", platform: "linux", glibc: "2.39" },
     { node: "22.1.0", platform: "darwin" },
   ];
@@ -30,13 +30,13 @@ describe("bootstrap: machine", () => {
     });
 
   const unfit: [Machine, RegExp][] = [
-    [{ node: "18.20.4", platform: "darwin" }, /needs Node\.js 20\.11 or later; this is 18\.20\.4\.\nInstall/],
-    [{ node: "20.10.0", platform: "linux", glibc: "2.36" }, /needs Node\.js 20\.11/],
+    [{ node: "18.20.4", platform: "darwin" }, /needs Node\.js 20\.12 or later; this is 18\.20\.4\.\nInstall/],
+    [{ node: "20.11.1", platform: "linux", glibc: "2.36" }, /needs Node\.js 20\.12/],
     [
       { node: "22.1.0", platform: "linux", glibc: "2.36" },
       /glibc 2\.38 or later; this machine has 2\.36\.\nUse Node\.js 20/,
     ],
-    [{ node: "20.11.0", platform: "linux" }, /needs a Linux with glibc/],
+    [{ node: "20.12.0", platform: "linux" }, /needs a Linux with glibc/],
   ];
   for (const [machine, advice] of unfit)
     it(`tells what to install for Node ${machine.node} on ${machine.platform} ${machine.glibc ?? "without glibc"}`, () => {

@@ -1,4 +1,4 @@
-const nodeMin = [20, 11];
+const nodeMin = [20, 12];
 /** uWebSockets.js is built for Node 20 against glibc 2.27 and for later ones against 2.38. */
 const glibcMin = { node20: [2, 27], later: [2, 38] };
 
