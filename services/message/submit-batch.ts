@@ -34,8 +34,15 @@ export async function submitBatch(dependencies: SubmitDependencies, request: Sub
   const rows = await resolveAll(dependencies, request, parsed);
   const outcomes = await appendSafely(dependencies, { senders, rows, nowMs: dependencies.clock.nowMs() });
   await dependencies.publisher.publish(toCommitted(request.senders, rows, outcomes));
-  for (const outcome of outcomes) dependencies.metrics.messages.inc({ outcome: labelOf(outcome) });
+  count(dependencies, outcomes);
   return outcomes.map(toOutcome);
+}
+
+/** Once for each label: a counter looks its labels up each time. */
+function count({ metrics }: Pick<SubmitDependencies, "metrics">, outcomes: readonly AppendOutcome[]): void {
+  const counts = new Map<string, number>();
+  for (const outcome of outcomes) counts.set(labelOf(outcome), (counts.get(labelOf(outcome)) ?? 0) + 1);
+  for (const [outcome, messages] of counts) metrics.messages.inc({ outcome }, messages);
 }
 
 type ParsedSubmission = Omit<ParsedUpMsg, "digest"> & Readonly<{ digest: Uint8Array | undefined }>;
@@ -47,30 +54,33 @@ function parseSubmission({ upMsg, refused }: Submission, contentMaxBytes: number
   return { ...parsed, digest: upMsg.length > 0 ? parsed.digest : undefined, refused };
 }
 
-/** Finds the conversations of all rows, several at a time; the pool bounds how many. */
-function resolveAll(
-  dependencies: SubmitDependencies,
-  request: SubmitBatchRequest,
+/** Finds the conversations of all rows, several at a time where they have to be looked up; the pool bounds how many. */
+async function resolveAll(
+  { directory, ids }: SubmitDependencies,
+  { senders, submissions }: SubmitBatchRequest,
   parsed: readonly ParsedSubmission[],
 ): Promise<AppendRow[]> {
-  const known = request.submissions.map((submission, index) => {
-    const sender = request.senders[submission.sender];
+  const known = submissions.map((submission, index) => {
+    const sender = senders[submission.sender];
     const message = parsed[index];
     if (sender !== undefined && message !== undefined) return { sender, submission, message };
     throw new TidewireError(ErrorCode.INVALID_ARGUMENT, `submissions[${index}].sender: not in senders`);
   });
-  return Promise.all(
-    known.map(({ sender, submission, message }) => resolve(dependencies, sender, submission, message)),
-  );
+  const found = known.map(({ sender, message }) => findConversation(directory, sender.userId, message.target));
+  const conversationIds = found.every(isAtHand) ? found : await Promise.all(found); // as a rule they are
+  return known.map(({ submission, message }, index) => toRow(submission, message, conversationIds[index], ids));
 }
 
-async function resolve(
-  { directory, ids }: SubmitDependencies,
-  sender: Sender,
+function isAtHand(found: ReturnType<typeof findConversation>): found is bigint | undefined {
+  return !(found instanceof Promise);
+}
+
+function toRow(
   submission: Submission,
-  { target, content, digest, refused }: ParsedSubmission,
-): Promise<AppendRow> {
-  const conversationId = await findConversation(directory, sender.userId, target);
+  { content, digest, refused }: ParsedSubmission,
+  conversationId: bigint | undefined,
+  ids: IdGenerator,
+): AppendRow {
   return {
     sender: submission.sender,
     clientId: toStoredSeq(submission.clientId),
@@ -83,12 +93,12 @@ async function resolve(
   };
 }
 
-/** @returns 0 for none; undefined if the peer does not exist. */
-export async function findConversation(
+/** @returns 0 for none; undefined if the peer does not exist. A promise only if it has to be looked up. */
+export function findConversation(
   directory: DirectDirectory,
   userId: bigint,
   target: ParsedUpMsg["target"],
-): Promise<bigint | undefined> {
+): bigint | undefined | Promise<bigint | undefined> {
   switch (target.kind) {
     case "conversation":
       return toStoredId(target.id);
