@@ -12,6 +12,7 @@ import { textBytes, textOf } from "../../tools/bench/generator/workload.js";
 import { outlinePages } from "../../tools/bench/storm/page-outline.js";
 import { followPages, judgePages } from "../../tools/bench/storm/pages.js";
 import { latenciesIn, type SeenStorm, summarizeStorms, toCounters } from "../../tools/bench/storm/storm-result.js";
+import type { StormVerdict } from "../../tools/bench/storm/storm-stage.js";
 import { type Given, judgeStorms } from "../../tools/bench/storm/storm-verdict.js";
 
 type PageInit = MessageInitShape<typeof SyncPageSchema>;
@@ -42,14 +43,17 @@ describe("the outline of a sync page", () => {
     });
     const last = encodePage(3n, { conversationId: 7n, messages: [message(3)], headSeq: 3n });
     assert.deepEqual(outlinePages(concat([first, encodeFrame({ case: "heartbeatOk", value: {} }), last])), [
-      { messages: 2, hasMore: true, isRefused: false },
-      { messages: 1, hasMore: false, isRefused: false },
+      { messages: 2, hasMore: true, error: 0, isReset: false },
+      { messages: 1, hasMore: false, error: 0, isReset: false },
     ]);
   });
 
   it("tells that there are no messages because of an error, or because the device is to skip some", () => {
-    for (const changes of [{ error: ErrorCode.BUSY }, { reset: { floorSeq: 9n, headSeq: 10n } }])
-      assert.deepEqual(outlinePages(encodePage(2n, changes)), [{ messages: 0, hasMore: false, isRefused: true }]);
+    const nothing = { messages: 0, hasMore: false, error: 0, isReset: false };
+    const busy = encodePage(2n, { error: ErrorCode.BUSY });
+    const reset = encodePage(2n, { reset: { floorSeq: 9n, headSeq: 10n } });
+    assert.deepEqual(outlinePages(busy), [{ ...nothing, error: ErrorCode.BUSY }]);
+    assert.deepEqual(outlinePages(reset), [{ ...nothing, isReset: true }]);
   });
 
   it("is not taken of a message that is cut short", () => {
@@ -80,7 +84,10 @@ describe("the verdict on the pages of a device", () => {
       [...frames, page({ conversationId: 8n })],
       /user 5 got a page of conversation 8/,
     ],
-    "an error": [[...frames, page({ error: ErrorCode.BUSY })], /user 5 got a page with the error BUSY/],
+    "an error that does not pass": [
+      [...frames, page({ error: ErrorCode.UNKNOWN_CONVERSATION })],
+      /user 5 got a page with the error UNKNOWN_CONVERSATION/,
+    ],
     "a jump": [[...frames, page({ reset: { floorSeq: 1n } })], /user 5 was told to skip a part of the log/],
     "a push": [
       [...frames, create(ServerFrameSchema, { frame: { case: "push", value: { message: message(3) } } })],
@@ -90,6 +97,10 @@ describe("the verdict on the pages of a device", () => {
   for (const [what, [changed, problem]] of Object.entries(spoilt)) {
     it(`sees ${what}`, () => assert.match(judge(changed).problems.join("\n"), problem));
   }
+
+  it("does not mind what was put off and asked for again", () => {
+    assert.deepEqual(judge([page({ error: ErrorCode.UNAVAILABLE }), ...frames]).problems, []);
+  });
 
   it("misses a device that never came", () => {
     const { problems } = judgePages([followPages(seat, frames, textBytes)], { messages: 3, visits: 2 });
@@ -111,7 +122,10 @@ describe("the verdict on storms", () => {
     visits: 3,
     problems: [],
   };
-  const rows = { live: { durableRows: 3, problems: [] }, synced: { durableRows: 6, problems: [] } };
+  const rows: StormVerdict["with"] = {
+    live: { durableRows: 3, problems: [] },
+    synced: { durableRows: 6, problems: [] },
+  };
   const judge = (changes: Partial<Given>, changedRows: Partial<typeof rows> = {}) =>
     judgeStorms(
       { without: given, with: { ...given, ...changes } },
@@ -143,6 +157,10 @@ describe("the verdict on storms", () => {
     }),
     "a device that never came": judge({ synced: [holding("user 3"), holding("user 4")] }),
     "a row of a group that is gone": judge({}, { synced: { durableRows: 5, problems: [] } }),
+    "a log that differs from the database's": judge(
+      {},
+      { synced: { durableRows: 6, problems: ["user 3 holds another"] } },
+    ),
     "what a server said": judge({ problems: ["user 3 was cut off"] }),
   };
   for (const [what, judged] of Object.entries(spoilt)) {
@@ -163,6 +181,7 @@ describe("the figures of a storm", () => {
         { startUs: 2e6, caughtUpMs: 1 },
       ],
       turnedAway: 0,
+      putOff: 0,
       timed: { deliver: timed, ack: timed },
       late: [{ value: 0.1, count: 3 }],
       calmUs: 0,

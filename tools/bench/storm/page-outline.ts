@@ -1,12 +1,15 @@
 import { BinaryReader } from "@bufbuild/protobuf/wire";
+import type { ErrorCode } from "../../../gen/ts/tidewire/v1/error_pb.js";
 import { ServerFrameSchema, SyncPageSchema } from "../../../gen/ts/tidewire/v1/frame_pb.js";
 
 /** What a device has to know of a sync page to ask for the next one. */
 export type PageOutline = Readonly<{
   messages: number;
   hasMore: boolean;
-  /** True if it holds an error, or a jump to another place in the log, instead of messages. */
-  isRefused: boolean;
+  /** 0: none. */
+  error: ErrorCode;
+  /** True if it holds a jump to another place in the log instead of messages. */
+  isReset: boolean;
 }>;
 
 const syncPageField = ServerFrameSchema.field.syncPage.number;
@@ -32,13 +35,14 @@ export function outlinePages(message: Uint8Array): PageOutline[] {
 
 function outlinePage(page: Uint8Array): PageOutline {
   const reader = new BinaryReader(page);
-  const outline = { messages: 0, hasMore: false, isRefused: false };
+  const outline = { messages: 0, hasMore: false, error: 0, isReset: false };
   while (reader.pos < reader.len) {
     const [field, wireType] = reader.tag();
     if (field === hasMore.number) outline.hasMore = reader.bool();
+    else if (field === error.number) outline.error = reader.int32();
     else reader.skip(wireType, field);
     if (field === messages.number) outline.messages++;
-    if (field === error.number || field === reset.number) outline.isRefused = true;
+    if (field === reset.number) outline.isReset = true;
   }
   return outline;
 }

@@ -3,6 +3,7 @@ import type { ServerFrame, SyncPage } from "../../../gen/ts/tidewire/v1/frame_pb
 import type { Seat } from "../generator/generator-calls.js";
 import { createLogFollower, type Holding } from "../generator/log-follower.js";
 import { problemOf } from "../generator/problems.js";
+import { isPassing } from "./passing-errors.js";
 
 /**
  * What the pages that a device was given come to. Pure.
@@ -24,7 +25,7 @@ export function followPages(seat: Seat, frames: readonly ServerFrame[], textByte
 }
 
 function problemOfPage({ error, conversationId, reset }: SyncPage, seat: Seat): string | undefined {
-  if (error !== ErrorCode.UNSPECIFIED) return `got a page with the error ${ErrorCode[error]}`;
+  if (error !== ErrorCode.UNSPECIFIED && !isPassing(error)) return `got a page with the error ${ErrorCode[error]}`;
   if (conversationId !== seat.conversationId) return `got a page of conversation ${conversationId}`;
   return reset ? "was told to skip a part of the log" : undefined;
 }

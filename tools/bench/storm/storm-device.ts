@@ -1,8 +1,11 @@
 import { decodeServerFrames } from "../../../clients/typescript/src/frames.js";
-import type { ServerFrame } from "../../../gen/ts/tidewire/v1/frame_pb.js";
+import { ErrorCode } from "../../../gen/ts/tidewire/v1/error_pb.js";
+import type { HeadsPage, ServerFrame } from "../../../gen/ts/tidewire/v1/frame_pb.js";
+import { systemClock } from "../../../runtime/clock.js";
 import type { Seat } from "../generator/generator-calls.js";
 import { type Member, openMember } from "../generator/member.js";
-import { outlinePages } from "./page-outline.js";
+import { outlinePages, type PageOutline } from "./page-outline.js";
+import { isPassing } from "./passing-errors.js";
 
 /** A device that has lost its connection long ago, and now gets what it has missed. */
 export interface StormDevice extends Disposable {
@@ -17,9 +20,14 @@ export type StormDeviceOptions = Readonly<{
   inboxBytes: number;
   /** It has everything. */
   caughtUp(atMs: number): void;
+  /** A read failed for the moment; it will ask again. */
+  putOff(): void;
   problem(problem: string): void;
   lost(reason: string): void;
 }>;
+
+/** After a read that failed, in milliseconds. */
+const pauseMaxMs = 500;
 
 /** What it waits for. */
 type Waiting = { for: "heads" } | { for: "page"; afterSeq: bigint } | { for: "nothing" };
@@ -34,21 +42,29 @@ export async function openStormDevice(seat: Seat, options: StormDeviceOptions): 
   let waiting: Waiting = { for: "heads" };
 
   function told(message: Uint8Array, atMs: number) {
-    if (waiting.for === "heads") return readHeads(decodeServerFrames(message));
-    for (const page of waiting.for === "page" ? outlinePages(message) : []) {
-      if (waiting.for !== "page") return;
-      if (page.isRefused) return fail("was refused a page");
-      const afterSeq: bigint = waiting.afterSeq + BigInt(page.messages);
-      if (page.hasMore) ask(afterSeq);
-      else finish(afterSeq, atMs);
-    }
+    if (waiting.for === "heads") for (const page of toHeadsPages(message)) readHeads(page);
+    else if (waiting.for === "page") for (const page of outlinePages(message)) readPage(page, atMs);
   }
 
-  function readHeads(frames: readonly ServerFrame[]) {
-    const answer = frames.flatMap(({ frame }) => (frame.case === "headsPage" ? [frame.value] : [])).at(0);
-    if (!answer) return;
-    if (answer.heads.some(({ conversationId }) => conversationId === seat.conversationId)) ask(seat.headSeq);
-    else fail("was not told of its group");
+  function readHeads({ heads, error }: HeadsPage) {
+    if (isPassing(error)) return pause(() => member.askHeads());
+    if (heads.some(({ conversationId }) => conversationId === seat.conversationId)) ask(seat.headSeq);
+    else fail(error === ErrorCode.UNSPECIFIED ? "was not told of its group" : `got the error ${ErrorCode[error]}`);
+  }
+
+  function readPage({ messages, hasMore, error, isReset }: PageOutline, atMs: number) {
+    if (waiting.for !== "page") return fail("got a page that it had not asked for");
+    const { afterSeq } = waiting;
+    if (isPassing(error)) return pause(() => ask(afterSeq));
+    if (error !== ErrorCode.UNSPECIFIED || isReset) return fail("was refused a page");
+    const heldSeq = afterSeq + BigInt(messages);
+    if (hasMore) ask(heldSeq);
+    else finish(heldSeq, atMs);
+  }
+
+  function pause(then: () => void) {
+    options.putOff();
+    systemClock.after(pauseMaxMs * Math.random(), then);
   }
 
   function ask(afterSeq: bigint) {
@@ -75,4 +91,8 @@ export async function openStormDevice(seat: Seat, options: StormDeviceOptions): 
     frames: () => member.frames().map(({ frame }) => frame),
     [Symbol.dispose]: () => member[Symbol.dispose](),
   };
+}
+
+function toHeadsPages(message: Uint8Array): HeadsPage[] {
+  return decodeServerFrames(message).flatMap(({ frame }) => (frame.case === "headsPage" ? [frame.value] : []));
 }

@@ -23,6 +23,8 @@ export type StormReport = Readonly<{
   devices: readonly Arrived[];
   /** Logins that failed and were tried again. */
   turnedAway: number;
+  /** Reads that failed for the moment and were tried again. */
+  putOff: number;
   busyness: Busyness;
   /** What went wrong, in words. */
   problems: readonly string[];

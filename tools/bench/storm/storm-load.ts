@@ -32,6 +32,7 @@ const pauseMaxMs = 500;
 type Listener = Readonly<{
   caughtUp(arrived: Arrived): void;
   turnedAway(): void;
+  putOff(): void;
   problem(problem: string): void;
 }>;
 
@@ -47,6 +48,7 @@ export function createStormLoad({ port, seats, messages, textBytes, loginsMax }:
       port,
       inboxBytes,
       caughtUp: (atMs) => listener.caughtUp({ startUs: toMachineUs(startMs), caughtUpMs: atMs - startMs }),
+      putOff: listener.putOff,
       problem: listener.problem,
       lost(reason) {
         if (!isOpen) return; // it was not let in
@@ -79,6 +81,7 @@ export function createStormLoad({ port, seats, messages, textBytes, loginsMax }:
       const arrived: Arrived[] = [];
       const problems: string[] = [];
       let turnedAway = 0;
+      let putOff = 0;
       const busyness = watchBusyness();
       const pending = createCountdown(seats.length, { clock: systemClock, timeoutMs: caughtUpWithinMs });
       const listener = {
@@ -89,6 +92,9 @@ export function createStormLoad({ port, seats, messages, textBytes, loginsMax }:
         turnedAway() {
           turnedAway++;
         },
+        putOff() {
+          putOff++;
+        },
         problem(problem: string) {
           if (problems.length < problemsMax) problems.push(problem);
           pending.count(1);
@@ -96,7 +102,7 @@ export function createStormLoad({ port, seats, messages, textBytes, loginsMax }:
       };
       await mapBounded(seats, loginsMax, (seat) => insist(seat, listener));
       await pending.done;
-      return { devices: arrived, turnedAway, busyness: busyness(), problems };
+      return { devices: arrived, turnedAway, putOff, busyness: busyness(), problems };
     },
     async leave() {
       isLeaving = true;

@@ -44,6 +44,7 @@ const columns: readonly Column[] = [
   { title: "caught up p50", value: ({ caught_up }) => caught_up.p50, digits: 0 },
   { title: "p99", value: ({ caught_up }) => caught_up.p99, digits: 0 },
   { title: "turned away", value: ({ turned_away }) => turned_away, digits: 0 },
+  { title: "put off", value: ({ put_off }) => put_off, digits: 0 },
   { title: "calls here", value: ({ calls_here }) => calls_here, digits: 0 },
   { title: "handed over", value: ({ calls_handed_over }) => calls_handed_over, digits: 0 },
   { title: "server cpu", value: ({ server_cpu_ms }) => server_cpu_ms, digits: 0 },

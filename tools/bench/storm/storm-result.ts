@@ -52,6 +52,8 @@ export type StormRound = Readonly<{
   caught_up: Quantiles;
   /** Logins that the server did not let in and that were tried again. */
   turned_away: number;
+  /** Reads of heads and pages that failed for the moment and were tried again. */
+  put_off: number;
   /** Of live messages that were to be sent meanwhile, in milliseconds since then. */
   live_ack: Quantiles;
   live_deliver: Quantiles;
@@ -77,6 +79,7 @@ export type StormRound = Readonly<{
 export type SeenStorm = Readonly<{
   devices: readonly Arrived[];
   turnedAway: number;
+  putOff: number;
   timed: TimedLatencies;
   late: readonly Weighted[];
   /** When live traffic began to flow. */
@@ -123,6 +126,7 @@ export function toStormRound(seen: SeenStorm): StormRound {
     storm_ms: (storm.toUs - storm.fromUs) / 1_000,
     caught_up: quantilesOrInfinite(caughtUpOf(seen)),
     turned_away: seen.turnedAway,
+    put_off: seen.putOff,
     live_ack: quantilesOrInfinite(latenciesIn(seen.timed.ack, storm)),
     live_deliver: quantilesOrInfinite(latenciesIn(seen.timed.deliver, storm)),
     calm_ack: quantilesOrInfinite(latenciesIn(seen.timed.ack, calm)),

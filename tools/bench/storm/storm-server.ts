@@ -10,7 +10,7 @@ import { dealOut, forkCrew } from "../stage/crew.js";
 import { forkGenerators } from "../stage/generators.js";
 import { joinPairs, leavePairs } from "../stage/pair-stream.js";
 import type { StormOptions } from "./options.js";
-import { type StormDevicesCalls, stormDevicesModule } from "./storm-devices-calls.js";
+import { type StormDevicesCalls, type StormReport, stormDevicesModule } from "./storm-devices-calls.js";
 import { type SeenStorm, toCounters } from "./storm-result.js";
 import type { Held, StormStage } from "./storm-stage.js";
 
@@ -61,9 +61,7 @@ export function createStormServer(stage: StormStage, options: StormOptions, deps
     problems.push(...reports.flatMap((report) => report.problems));
     await crew.call("leave", undefined);
     await sleep(systemClock, aftermathMs, deps.signal);
-    const turnedAway = reports.reduce((sum, report) => sum + report.turnedAway, 0);
-    const devicesBusyness = addUpBusyness(reports.map(({ busyness }) => busyness));
-    return { devices: reports.flatMap(({ devices }) => devices), turnedAway, cpu, counters, devicesBusyness };
+    return { ...mergeStorms(reports), cpu, counters };
   }
 
   return {
@@ -88,6 +86,15 @@ export function createStormServer(stage: StormStage, options: StormOptions, deps
     async [Symbol.asyncDispose]() {
       await Promise.all([live[Symbol.asyncDispose](), crew[Symbol.asyncDispose]()]);
     },
+  };
+}
+
+function mergeStorms(reports: readonly StormReport[]) {
+  return {
+    devices: reports.flatMap(({ devices }) => devices),
+    turnedAway: reports.reduce((sum, report) => sum + report.turnedAway, 0),
+    putOff: reports.reduce((sum, report) => sum + report.putOff, 0),
+    devicesBusyness: addUpBusyness(reports.map(({ busyness }) => busyness)),
   };
 }
 
