@@ -83,8 +83,9 @@ export async function openStormDevice(seat: Seat, options: StormDeviceOptions): 
     options.problem(`user ${seat.userId} ${problem}`);
   }
 
-  const { userId: _, headSeq: __, ...login } = seat;
-  const member: Member = await openMember({ ...login, port, inboxBytes, told, delivered() {}, lost: options.lost });
+  const { token, deviceId, conversationId } = seat;
+  const listener = { told, delivered() {}, lost: options.lost };
+  const member: Member = await openMember({ port, token, deviceId, conversationId, inboxBytes, ...listener });
   member.askHeads();
   return {
     leave: () => member.leave("close"),
@@ -93,6 +94,8 @@ export async function openStormDevice(seat: Seat, options: StormDeviceOptions): 
   };
 }
 
+/** Those that were asked for. */
 function toHeadsPages(message: Uint8Array): HeadsPage[] {
-  return decodeServerFrames(message).flatMap(({ frame }) => (frame.case === "headsPage" ? [frame.value] : []));
+  const pages = decodeServerFrames(message).flatMap(({ frame }) => (frame.case === "headsPage" ? [frame.value] : []));
+  return pages.filter(({ requestId }) => requestId !== 0n);
 }

@@ -78,31 +78,11 @@ export function createStormLoad({ port, seats, messages, textBytes, loginsMax }:
   return {
     async run() {
       isLeaving = false;
-      const arrived: Arrived[] = [];
-      const problems: string[] = [];
-      let turnedAway = 0;
-      let putOff = 0;
       const busyness = watchBusyness();
-      const pending = createCountdown(seats.length, { clock: systemClock, timeoutMs: caughtUpWithinMs });
-      const listener = {
-        caughtUp(one: Arrived) {
-          arrived.push(one);
-          pending.count(1);
-        },
-        turnedAway() {
-          turnedAway++;
-        },
-        putOff() {
-          putOff++;
-        },
-        problem(problem: string) {
-          if (problems.length < problemsMax) problems.push(problem);
-          pending.count(1);
-        },
-      };
-      await mapBounded(seats, loginsMax, (seat) => insist(seat, listener));
-      await pending.done;
-      return { devices: arrived, turnedAway, putOff, busyness: busyness(), problems };
+      const tally = createTally(seats.length);
+      await mapBounded(seats, loginsMax, (seat) => insist(seat, tally));
+      await tally.done;
+      return { ...tally.report(), busyness: busyness() };
     },
     async leave() {
       isLeaving = true;
@@ -115,5 +95,33 @@ export function createStormLoad({ port, seats, messages, textBytes, loginsMax }:
       devices.clear();
       return holdings;
     },
+  };
+}
+
+/** Counts what happens to so many devices. */
+function createTally(devices: number) {
+  const arrived: Arrived[] = [];
+  const problems: string[] = [];
+  let turnedAway = 0;
+  let putOff = 0;
+  const pending = createCountdown(devices, { clock: systemClock, timeoutMs: caughtUpWithinMs });
+  return {
+    /** Resolves when all have arrived, or have met a problem, or when time is up. */
+    done: pending.done,
+    caughtUp(one: Arrived) {
+      arrived.push(one);
+      pending.count(1);
+    },
+    turnedAway() {
+      turnedAway++;
+    },
+    putOff() {
+      putOff++;
+    },
+    problem(problem: string) {
+      if (problems.length < problemsMax) problems.push(problem);
+      pending.count(1);
+    },
+    report: () => ({ devices: arrived, turnedAway, putOff, problems }),
   };
 }

@@ -96,10 +96,18 @@ async function play(stages: OfEach<StormStage>, options: StormOptions, deps: Sce
 
 async function playRound(servers: OfEach<StormServer>, order: readonly Variant[]): Promise<OfEach<SeenStorm>> {
   const seen = new Map<Variant, SeenStorm>();
-  for (const variant of order) seen.set(variant, await servers[variant].storm());
+  for (const variant of order) seen.set(variant, await servers[variant].storm().catch(blame(variant)));
   const [without, withThreads] = [seen.get("without"), seen.get("with")];
   if (!without || !withThreads) throw new Error("a round has a storm on each server");
   return { without, with: withThreads };
+}
+
+/** The reason alone would not tell which of the servers it was. */
+function blame(variant: Variant): (cause: unknown) => never {
+  return (cause) => {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new Error(`${variant} service threads: ${reason}`, { cause });
+  };
 }
 
 function describe(seen: SeenStorm): string {
