@@ -20,7 +20,7 @@ export interface StormLoad {
 }
 
 /** Until all have everything, and until all connections are closed, in milliseconds. */
-const caughtUpWithinMs = 120_000;
+const caughtUpWithinMs = 240_000;
 const closedWithinMs = 30_000;
 /** What a message takes of a page beside its text, near enough, in bytes. */
 const overheadBytes = 90;
