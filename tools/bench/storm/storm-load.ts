@@ -81,7 +81,7 @@ export function createStormLoad({ port, seats, messages, textBytes, loginsMax }:
       const busyness = watchBusyness();
       const tally = createTally(seats.length);
       await mapBounded(seats, loginsMax, (seat) => insist(seat, tally));
-      await tally.done;
+      if ((await tally.done) === "overdue") tally.problem(`devices lack messages after ${caughtUpWithinMs / 1_000} s`);
       return { ...tally.report(), busyness: busyness() };
     },
     async leave() {
