@@ -34,6 +34,11 @@ describe("the command line of the benchmark", () => {
     assert.deepEqual(read("group --database embedded").engines, ["embedded"]);
   });
 
+  it("takes the one database of a scenario that runs on one only", () => {
+    assert.deepEqual(read("storm").engines, ["postgresql"]);
+    assert.deepEqual(read("storm --database postgresql").engines, ["postgresql"]);
+  });
+
   it("sets what the server is to be set to", () => {
     const { serverSettings } = read("group --server lanes=4 --server serviceThreads=0");
     assert.deepEqual(serverSettings, { lanes: "4", serviceThreads: "0" });
@@ -83,6 +88,12 @@ describe("the command line of the benchmark", () => {
     "group --server lane=4": /not "lane=4"; did you mean lanes\?/,
     "group --server lanes": /--server takes NAME=VALUE/,
     "ids --server lanes=4": /ids needs no --server/,
+    "storm --database embedded":
+      /storm runs on postgresql only, as service threads are not used .*: leave --database out/,
+    "storm --database both": /storm runs on postgresql only/,
+    "storm --database postgres": /did you mean postgresql\?/,
+    "storm --messages 201": /--messages takes a whole number from 1 to 200/,
+    "storm --devices 3 --generators 4": /--generators takes no more than there are --devices/,
     "acks --paced": /--paced belongs to group, not to acks/,
     "group --html=": /--html takes a file/,
     "compare a.json": /compare takes two files: compare BEFORE AFTER/,

@@ -126,6 +126,15 @@ describe("the countdown of a round", () => {
     assert.equal(await countdown.done, "overdue");
   });
 
+  it("can be told later how long to wait", async () => {
+    const clock = createManualClock();
+    const countdown = createCountdown(5, { clock, timeoutMs: 1_000 });
+    countdown.limit(10);
+    clock.advance(10);
+    assert.equal(await countdown.done, "overdue");
+    assert.equal(clock.pending, 0);
+  });
+
   it("fails with its reason", async () => {
     const countdown = createCountdown(5, { clock: createManualClock(), timeoutMs: 1_000 });
     countdown.fail("user 7 was cut off");

@@ -23,9 +23,19 @@ describe("the pace of a load generator", () => {
     await keepPace(pace, (index, dueUs) => {
       steps.push(index);
       if (machineUs() < dueUs || dueUs !== pace.startUs + index * 400) early.push(index);
-    });
+    }).done;
     assert.deepEqual(steps, [...Array(50).keys()]);
     assert.deepEqual(early, []);
+  });
+
+  it("takes no more steps once it is stopped, and tells how many it took", async () => {
+    let taken = 0;
+    const paced = keepPace({ startUs: machineUs(), intervalUs: 400, steps: 1_000_000 }, () => {
+      if (++taken === 3) paced.stop();
+    });
+    const steps = await paced.done;
+    assert.equal(steps, taken);
+    assert.ok(steps < 1_000_000);
   });
 
   it("fails if a step does", async () => {
@@ -33,7 +43,7 @@ describe("the pace of a load generator", () => {
     const fail = () => {
       throw new Error("a step failed");
     };
-    await assert.rejects(keepPace(pace, fail), /a step failed/);
+    await assert.rejects(keepPace(pace, fail).done, /a step failed/);
   });
 
   it("is shared among processes without a step lost or doubled", () => {

@@ -30,7 +30,7 @@ export type FileCommand =
   | Readonly<{ kind: "render"; resultFile: string; htmlFile: string }>;
 
 const commonHelp = `Options of all
-  --database NAME      postgresql, embedded, or both (default)
+  --database NAME      postgresql, embedded, or both (default, but for scenarios that run on one only)
   --server NAME=VALUE  a setting of the server, of those that \`npx tidewire config\` lists; may be given several times
   --json FILE          write the results; with two databases, into FILE with the database's name before its ending
   --html FILE          write them as a page with plots that needs nothing else; named in the same way
@@ -57,7 +57,7 @@ export function parseBenchCommand(argv: readonly string[]): BenchCommand {
   const scenario = requireScenario(positionals, values);
   if (values.help) return { kind: "help", text: helpOf(scenario) };
   checkFlags(scenario, values);
-  const engines = parseEngines(String(values.database ?? "both"));
+  const engines = parseEngines(scenario, values);
   return {
     kind: "run",
     scenario,
@@ -166,8 +166,11 @@ const enginesByName: Readonly<Record<string, readonly Engine[]>> = {
   both: ["postgresql", "embedded"],
 };
 
-function parseEngines(name: string): readonly Engine[] {
+function parseEngines({ name: scenario, onlyOn }: Scenario, { database }: Values): readonly Engine[] {
+  const name = String(database ?? onlyOn?.engine ?? "both");
   const engines = Object.hasOwn(enginesByName, name) ? enginesByName[name] : undefined;
+  if (engines && onlyOn && engines.some((engine) => engine !== onlyOn.engine))
+    throw invalid(`${scenario} runs on ${onlyOn.engine} only, as ${onlyOn.because}: leave --database out`);
   if (engines) return engines;
   const closest = closestName(name, Object.keys(enginesByName));
   const hint = closest === undefined ? "" : `; did you mean ${closest}?`;

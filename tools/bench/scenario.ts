@@ -37,6 +37,9 @@ export type Measured<Result> = Readonly<{
 /** @property problems in words. */
 export type Flawed = Readonly<{ kind: "flawed"; verified?: Verified; problems: readonly string[] }>;
 
+/** The one database on which there is something to measure, and why there is nothing on the other, in words. */
+export type OnlyOn = Readonly<{ engine: Engine; because: string }>;
+
 /** A benchmark, as the command line sees it. */
 export type Scenario = Readonly<{
   name: string;
@@ -44,6 +47,7 @@ export type Scenario = Readonly<{
   summary: string;
   flags: Flags;
   needsDatabase: boolean;
+  onlyOn?: OnlyOn;
   /**
    * Reads its flags, and returns what runs it.
    * @throws TidewireError `INVALID_ARGUMENT` that names what is wrong.
@@ -61,6 +65,8 @@ export type ScenarioParts<Own extends Flags, Result extends BenchResult> = Reado
   flags: Own;
   /** False if it is about one part that needs none. */
   needsDatabase?: boolean;
+  /** Set if it does not run on both databases. */
+  onlyOn?: OnlyOn;
   /** @throws TidewireError `INVALID_ARGUMENT` if options that are right each are wrong together. */
   check?(options: OptionsOf<Own>): void;
   /** @throws Error if a part does not start, or ends early. */
@@ -71,12 +77,13 @@ export type ScenarioParts<Own extends Flags, Result extends BenchResult> = Reado
 export function defineScenario<Own extends Flags, Result extends BenchResult>(
   parts: ScenarioParts<Own, Result>,
 ): Scenario {
-  const { name, summary, flags, needsDatabase = true, check, run, toReport } = parts;
+  const { name, summary, flags, needsDatabase = true, onlyOn, check, run, toReport } = parts;
   return {
     name,
     summary,
     flags,
     needsDatabase,
+    ...(onlyOn === undefined ? {} : { onlyOn }),
     prepare(values) {
       const options = readFlags(flags, values);
       check?.(options);

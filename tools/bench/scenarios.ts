@@ -9,6 +9,7 @@ import { lossScenario } from "./loss/scenario.js";
 import { pacedScenario } from "./paced/scenario.js";
 import type { Scenario } from "./scenario.js";
 import { slowReaderScenario } from "./slow-reader/scenario.js";
+import { stormScenario } from "./storm/scenario.js";
 
 /** Everything that can be measured, in the order of the help. */
 export const scenarios: readonly Scenario[] = [
@@ -20,6 +21,7 @@ export const scenarios: readonly Scenario[] = [
   directScenario,
   lossScenario,
   ingestScenario,
+  stormScenario,
   idleScenario,
   idsScenario,
 ];

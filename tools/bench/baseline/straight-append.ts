@@ -1,17 +1,17 @@
-import { create, toBinary } from "@bufbuild/protobuf";
-import { ContentSchema, MessageSchema } from "../../../gen/ts/tidewire/v1/content_pb.js";
-import { ErrorCode } from "../../../gen/ts/tidewire/v1/error_pb.js";
+import { create } from "@bufbuild/protobuf";
+import { MessageSchema } from "../../../gen/ts/tidewire/v1/content_pb.js";
 import { systemClock } from "../../../runtime/clock.js";
 import { createIdGenerator, type IdGenerator } from "../../../runtime/ids.js";
 import type { AppendOutcome, AppendRow } from "../../../services/message/append.js";
 import type { LogStore } from "../../../services/message/log-store.js";
 import { createLogStore } from "../../../services/message/sql-log-store.js";
-import { bigints, openStore, type Store } from "../../../services/store/store.js";
+import { openStore, type Store } from "../../../services/store/store.js";
 import { watchBusyness } from "../generator/busyness.js";
 import type { Seat } from "../generator/generator-calls.js";
 import { createLogFollower, type Holding } from "../generator/log-follower.js";
 import { toMachineUs } from "../generator/machine-clock.js";
 import { textOf } from "../generator/workload.js";
+import { appendDevice, openDevices, toAppendRow, toAppendSender } from "../stage/append-rows.js";
 import { serveCalls } from "../stage/calls.js";
 import { dealOut } from "../stage/crew.js";
 import type { StraightAppendCalls, StraightOpenRequest } from "./straight-append-calls.js";
@@ -27,17 +27,13 @@ type Lane = { readonly senders: Sender[]; next: number };
 
 let opened: Opened | undefined;
 
-/** Of every sender. */
-const device = 1;
-const epoch = 1n;
-
 async function open(request: StraightOpenRequest): Promise<void> {
   const database = { kind: "server", url: request.databaseUrl } as const;
   const store = await openStore({ database, appendConnectionsMax: request.lanes });
-  await store.sql`
-    insert into device (user_id, device, device_id, epoch)
-    select user_id, ${device}, 'straight', ${epoch}
-    from unnest(${bigints(request.seats.map(({ userId }) => userId))}::bigint[]) as user_id`;
+  await openDevices(
+    store.sql,
+    request.seats.map(({ userId }) => userId),
+  );
   const senders = request.seats.map((seat): Sender => ({ seat, sent: 0 }));
   const lanes = dealOut(senders, request.lanes).map((own) => ({ senders: own, next: 0 }));
   const ids = createIdGenerator({ ...store.nodeLease, clock: systemClock });
@@ -52,25 +48,11 @@ function makeBatch(lane: Lane, batchMessages: number, { ids, request: { perSende
     if (!sender) break;
     senders.push(sender);
     for (let own = 0; own < perSender && rows.length < batchMessages; own++)
-      rows.push(toRow(sender, senders.length - 1, ids, textBytes));
+      rows.push(
+        toAppendRow({ index: senders.length - 1, number: ++sender.sent, ...sender.seat }, ids.next(), textBytes),
+      );
   }
-  return { senders: senders.map(({ seat: { userId } }) => ({ userId, device, epoch })), rows };
-}
-
-function toRow(sender: Sender, index: number, ids: IdGenerator, textBytes: number): AppendRow {
-  sender.sent++;
-  const { userId, conversationId } = sender.seat;
-  const text = textOf(sender.sent, userId, textBytes);
-  return {
-    sender: index,
-    clientId: BigInt(sender.sent),
-    conversationId,
-    messageId: ids.next(),
-    refused: ErrorCode.UNSPECIFIED,
-    countable: true,
-    content: toBinary(ContentSchema, create(ContentSchema, { body: { case: "text", value: { text } } })),
-    digest: undefined,
-  };
+  return { senders: senders.map(({ seat }) => toAppendSender(seat)), rows };
 }
 
 /** A sender is alone in its conversation, which has no other messages, so the seq of each is its number. */
@@ -113,7 +95,13 @@ function toHolding({ seat, sent }: Sender, textBytes: number): Holding {
   for (let number = 1; number <= sent; number++) {
     const text = textOf(number, senderId, textBytes);
     const content = { body: { case: "text", value: { text } } } as const;
-    const place = { conversationId, seq: BigInt(number), senderId, senderDevice: device, clientId: BigInt(number) };
+    const place = {
+      conversationId,
+      seq: BigInt(number),
+      senderId,
+      senderDevice: appendDevice,
+      clientId: BigInt(number),
+    };
     follower.follow(create(MessageSchema, { ...place, content }));
   }
   return follower.holding;

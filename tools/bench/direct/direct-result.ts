@@ -1,7 +1,7 @@
 import { toDistribution } from "../figures/bars.js";
 import { type Quantiles, quantiles, type Weighted } from "../figures/statistics.js";
 import { addUpBusyness } from "../generator/busyness.js";
-import type { StreamReport } from "../generator/generator-calls.js";
+import type { StretchReport } from "../generator/generator-calls.js";
 import type { BenchResult, Verified } from "../result.js";
 import { type CpuMs, toCpuFigures } from "../stage/cpu.js";
 
@@ -61,7 +61,7 @@ export type Stretch = Readonly<{
   generatorBusyShare: number;
 }>;
 
-export function mergeReports(reports: readonly StreamReport[]): Stretch {
+export function mergeReports(reports: readonly StretchReport[]): Stretch {
   const { cpuMs, busyShare } = addUpBusyness(reports.map(({ busyness }) => busyness));
   return {
     deliver: reports.flatMap(({ deliver }) => deliver),

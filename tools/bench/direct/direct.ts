@@ -1,18 +1,14 @@
-import { sleep, systemClock } from "../../../runtime/clock.js";
-import { lastAckMs } from "../generator/delayed-ack.js";
-import type { Seat } from "../generator/generator-calls.js";
 import type { Holding } from "../generator/log-follower.js";
 import { sharePace, toPace } from "../generator/pacemaker.js";
-import { takeTurns } from "../generator/turns.js";
 import { textBytes } from "../generator/workload.js";
 import type { Engine, Outcome, ScenarioDeps } from "../scenario.js";
 import type { BareStage } from "../stage/bare-stage.js";
 import { type CpuUse, watchCpu } from "../stage/cpu.js";
-import { dealOut } from "../stage/crew.js";
 import type { Pair } from "../stage/directs.js";
 import { forkGenerators, type Generators } from "../stage/generators.js";
 import { describeVersions } from "../stage/machine.js";
 import { playOnPairs } from "../stage/pair-stage.js";
+import { joinPairs, leavePairs } from "../stage/pair-stream.js";
 import { judge } from "../stage/verdict.js";
 import {
   type DirectResult,
@@ -89,7 +85,7 @@ async function play(
   const { progress } = deps;
   await using generators = forkGenerators(options.generators, stage, deps);
   progress(`logging in ${2 * pairs.length} users`);
-  await join(generators, stage.server.port, pairs);
+  await joinPairs(generators, stage.server.port, pairs);
   // Alone in its conversation, and delivered before the next one: the gateway may deliver the first two out of order.
   const greetings = await playRound(stage, generators, pairs.length, options);
   const warmup = await playRound(stage, generators, options.messagesPerSecond * warmupSecondsOf(options), options);
@@ -106,17 +102,9 @@ async function play(
     rounds,
     sent: sum(({ messages }) => messages),
     acked: sum(({ stretch }) => stretch.acked),
-    holdings: await takeLeave(generators),
+    holdings: await leavePairs(generators),
     problems: problems(),
   };
-}
-
-async function join(generators: Generators, port: number, pairs: readonly Pair[]): Promise<void> {
-  const shares = dealOut(pairs, generators.size).map((share): Seat[] => takeTurns(share, Math.random));
-  await generators.callInTurn(
-    "joinStream",
-    shares.map((seats) => ({ port, textBytes, seats })),
-  );
 }
 
 async function playRound(
@@ -139,11 +127,4 @@ function describe({ messages, stretch, cpu }: Round): string {
   if (stretch.deliver.length === 0) return "nothing was delivered";
   const { ack, deliver } = toDirectRound(messages, stretch, cpu);
   return `ack p50 ${ack.p50.toFixed(2)} ms, p99 ${ack.p99.toFixed(1)} ms; deliver p50 ${deliver.p50.toFixed(2)} ms, p99 ${deliver.p99.toFixed(1)} ms`;
-}
-
-async function takeLeave(generators: Generators): Promise<Holding[]> {
-  await sleep(systemClock, lastAckMs);
-  const reports = await generators.call("reportStream", undefined);
-  await generators.call("leave", undefined);
-  return reports.flatMap(({ holdings }) => holdings);
 }

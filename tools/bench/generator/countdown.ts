@@ -5,6 +5,8 @@ export interface Countdown {
   /** Resolves at zero, or when the time is over. Rejects when it fails. */
   readonly done: Promise<"complete" | "overdue">;
   count(amount: number): void;
+  /** From now on it waits so long at most, whatever it was told before. */
+  limit(timeoutMs: number): void;
   fail(reason: string): void;
 }
 
@@ -15,12 +17,17 @@ export function createCountdown(total: number, { clock, timeoutMs }: { clock: Cl
   const settled = new Promise<"complete" | "overdue">((...settle) => {
     [resolve, reject] = settle;
   });
-  const timer = clock.after(timeoutMs, () => resolve("overdue"));
+  const arm = (afterMs: number) => clock.after(afterMs, () => resolve("overdue"));
+  let timer = arm(timeoutMs);
   return {
     done: settled.finally(() => timer[Symbol.dispose]()),
     count(amount) {
       missing -= amount;
       if (missing <= 0) resolve("complete");
+    },
+    limit(afterMs) {
+      timer[Symbol.dispose]();
+      timer = arm(afterMs);
     },
     fail: (reason) => reject(new Error(reason)),
   };

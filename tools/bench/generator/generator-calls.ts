@@ -3,6 +3,7 @@ import type { Verdict } from "../group/verifier.js";
 import type { Busyness } from "./busyness.js";
 import type { Holding } from "./log-follower.js";
 import type { Pace } from "./pacemaker.js";
+import type { Keep, TimedLatencies } from "./timed-latencies.js";
 import type { Acks, Sent } from "./workload.js";
 
 /** Who is to log in, and how. */
@@ -61,11 +62,11 @@ export type Seat = Credentials & Readonly<{ conversationId: bigint; headSeq: big
 /** Members send in the order of their seats. */
 export type StreamJoinRequest = Readonly<{ port: number; textBytes: number; seats: readonly Seat[] }>;
 
-/** So many messages, one after the other at even distances; members take turns at sending. */
-export type StreamRequest = Readonly<{ pace: Pace }>;
+/** So many messages, one after the other at even distances, unless it is stopped; members take turns at sending. */
+export type StreamRequest = Readonly<{ pace: Pace; keep?: Keep }>;
 
 /** A stretch of a stream. */
-export type StreamReport = Readonly<{
+export type StretchReport = Readonly<{
   /** Of each delivery to another than its sender, in milliseconds since its message was to be sent. */
   deliver: readonly Weighted[];
   /** The same for each sender, until it knew its message to be stored. */
@@ -78,6 +79,15 @@ export type StreamReport = Readonly<{
   /** What went wrong, in words. */
   problems: readonly string[];
 }>;
+
+/** The same where it can be stopped. */
+export type StreamReport = StretchReport &
+  Readonly<{
+    /** Messages: as many as were asked for, unless it was stopped. */
+    sent: number;
+    /** Latencies once more, each with its time, if times are kept. */
+    timed: TimedLatencies;
+  }>;
 
 /** Connections that are to be there: of devices, each with a login, or of the raw server. */
 export type IdleRequest =
@@ -129,6 +139,8 @@ export type GeneratorCalls = {
   joinStream(request: StreamJoinRequest): Promise<void>;
   /** Lets the stream flow. Returns when all members have all of it, or when time is up. */
   runStream(request: StreamRequest): Promise<StreamReport>;
+  /** Ends the stream that flows: nothing is sent from now on, and `runStream` returns when all members have all of it. */
+  stopStream(request: undefined): void;
   /** What each member has, and what the first one has in detail. */
   reportStream(request: undefined): Promise<{ holdings: readonly Holding[]; log: readonly StreamedMessage[] }>;
   /** Connects and logs in senders. */

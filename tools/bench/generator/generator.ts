@@ -36,6 +36,7 @@ const calls: GeneratorCalls = {
     stream = await openStreamLoad(request);
   },
   runStream: (request) => joined(stream).run(request),
+  stopStream: () => joined(stream).stop(),
   reportStream: async () => joined(stream).report(),
   async joinIngest(request) {
     ingest = await openIngestLoad(request);

@@ -8,6 +8,7 @@ import {
   LoginSchema,
   LogoutSchema,
   type ServerFrame,
+  SyncSchema,
   UpMsgSchema,
 } from "../../../gen/ts/tidewire/v1/frame_pb.js";
 import { systemClock } from "../../../runtime/clock.js";
@@ -37,6 +38,10 @@ export interface Member extends Disposable {
   heartbeat(): Promise<void>;
   /** Asks which conversations there are, as a device does when it has logged in. */
   askHeads(): void;
+  /** Asks for what comes after a seq of its conversation. */
+  askPage(afterSeq: bigint): void;
+  /** Says that it has its conversation up to a seq. Pushes are acknowledged without this. */
+  acknowledge(seq: bigint): void;
   /** Takes its leave: ends the session, or only the connection. The server closes, which `lost` reports. */
   leave(how: "logout" | "close"): void;
   /** When pushes arrived since `prepare`, and how many at a time. */
@@ -60,6 +65,8 @@ export type MemberOptions = Readonly<{
   inboxBytes: number;
   /** So many pushes have just arrived, the last of which is `lastPush`, an encoded ServerFrame. */
   delivered(pushes: number, lastPush: Uint8Array): void;
+  /** A WebSocket message that holds something else has just arrived. A view. */
+  told?(message: Uint8Array, atMs: number): void;
   lost(reason: string): void;
 }>;
 
@@ -88,6 +95,7 @@ export async function openMember(options: MemberOptions): Promise<Member> {
       const payload = socket.inbox.payloadOf(message);
       const { pushes, others, lastPush } = findPushes(payload);
       if (others > 0) heartbeats.read(payload);
+      if (others > 0) options.told?.(payload, message.atMs);
       count += pushes;
       newest = lastPush ?? newest;
     }
@@ -135,13 +143,16 @@ function createMember(socket: LeanSocket, parts: Parts): Member {
   const { device, conversationId, acks, heartbeats } = parts;
   const { inbox } = socket;
   let message: Uint8Array = new Uint8Array();
+  let requests = headsRequestId;
+  const say = (frame: Parameters<typeof encodeFrame>[0]) => socket.write(toClientMessage(encodeFrame(frame)));
+  const messages = () => inbox.arrivals.filter(({ kind }) => kind === "binary");
   const frames = () =>
-    inbox.arrivals.flatMap((arrival) =>
+    messages().flatMap((arrival) =>
       decodeServerFrames(inbox.payloadOf(arrival)).map((frame) => ({ frame, atMs: arrival.atMs })),
     );
   function heartbeat(): Promise<void> {
     const answered = heartbeats.next();
-    socket.write(toClientMessage(encodeFrame({ case: "heartbeat", value: create(HeartbeatSchema) })));
+    say({ case: "heartbeat", value: create(HeartbeatSchema) });
     return answered;
   }
   heartbeats.repeat(parts.heartbeatIntervalMs, heartbeat);
@@ -158,10 +169,12 @@ function createMember(socket: LeanSocket, parts: Parts): Member {
       socket.write(toClientMessage(Buffer.concat(frames)));
     },
     heartbeat,
-    askHeads: () => socket.write(toClientMessage(encodeFrame(allHeads))),
+    askHeads: () => say(allHeads),
+    askPage: (afterSeq) => say(toSync(++requests, conversationId, afterSeq)),
+    acknowledge: (seq) => say(toAck(conversationId, seq)),
     leave: (how) => socket.write(how === "logout" ? toClientMessage(encodeFrame(logout)) : toCloseMessage()),
     deliveries: () =>
-      inbox.arrivals.map((arrival) => ({ value: arrival.atMs, count: findPushes(inbox.payloadOf(arrival)).pushes })),
+      messages().map((arrival) => ({ value: arrival.atMs, count: findPushes(inbox.payloadOf(arrival)).pushes })),
     frames,
     takeFrames() {
       const taken = frames();
@@ -169,7 +182,7 @@ function createMember(socket: LeanSocket, parts: Parts): Member {
       return taken;
     },
     pushMessages: () =>
-      inbox.arrivals
+      messages()
         .map((arrival) => inbox.payloadOf(arrival))
         .filter(holdsOnlyPushes)
         .map((payload) => payload.slice()),
@@ -182,7 +195,8 @@ function createMember(socket: LeanSocket, parts: Parts): Member {
 }
 
 const logout = { case: "logout", value: create(LogoutSchema) } as const;
-const allHeads = { case: "heads", value: create(HeadsSchema, { requestId: 1n }) } as const;
+const headsRequestId = 1n;
+const allHeads = { case: "heads", value: create(HeadsSchema, { requestId: headsRequestId }) } as const;
 
 function holdsOnlyPushes(message: Uint8Array): boolean {
   return findPushes(message).others === 0;
@@ -196,6 +210,10 @@ function toUpMsg(conversationId: bigint, { clientId, text }: Sent) {
   const content = create(ContentSchema, { body: { case: "text", value: { text } } });
   const target = { case: "conversationId", value: conversationId } as const;
   return { case: "upMsg", value: create(UpMsgSchema, { clientId, target, content }) } as const;
+}
+
+function toSync(requestId: bigint, conversationId: bigint, afterSeq: bigint) {
+  return { case: "sync", value: create(SyncSchema, { requestId, conversationId, afterSeq }) } as const;
 }
 
 function toAck(conversationId: bigint, seq: bigint) {

@@ -21,29 +21,48 @@ export function sharePace({ startUs, intervalUs, steps }: Pace, processes: numbe
   }));
 }
 
+/** Whoever keeps a pace can be told to stop. */
+export type Paced = Readonly<{
+  /** Resolves with the number of steps taken: all of them, unless it was stopped. */
+  done: Promise<number>;
+  /** No step is taken from now on. */
+  stop(): void;
+}>;
+
 /**
  * Calls `step` for each step when it is due, or as soon after that as this process can; steps that are due by then are taken
  * together. A thread that sleeps beats the time: Node's own timers would be late by 0.6 ms at the median and by 2 ms at the
  * 99th percentile, which is as much as what is measured.
  */
-export function keepPace(pace: Pace, step: (index: number, dueUs: number) => void): Promise<void> {
+export function keepPace(pace: Pace, step: (index: number, dueUs: number) => void): Paced {
   const beats = new Worker(new URL("./pacemaker-worker.js", import.meta.url), { workerData: pace });
   let next = 0;
+  let isStopped = false;
+  let stop = () => {};
 
   const dueUs = () => pace.startUs + next * pace.intervalUs;
   function takeSteps() {
     const nowUs = machineUs();
-    for (; next < pace.steps && dueUs() <= nowUs; next++) step(next, dueUs());
+    while (!isStopped && next < pace.steps && dueUs() <= nowUs) {
+      const stepUs = dueUs();
+      step(next++, stepUs);
+    }
   }
-  return new Promise((resolve, reject) => {
+  const done = new Promise<number>((resolve, reject) => {
     beats.on("message", () => {
       try {
         takeSteps();
       } catch (error) {
         reject(error);
       }
-      if (next === pace.steps) resolve();
+      if (next === pace.steps) resolve(next);
     });
     beats.once("error", reject);
+    stop = () => {
+      isStopped = true;
+      void beats.terminate();
+      resolve(next);
+    };
   });
+  return { done, stop };
 }

@@ -7,14 +7,17 @@ import { createLogFollower, type Holding, type LogFollower } from "./log-followe
 import { fromMachineUs, machineUs } from "./machine-clock.js";
 import { loginsMax, mapBounded } from "./map-bounded.js";
 import { type Member, openMember, type TimedFrame } from "./member.js";
-import { keepPace } from "./pacemaker.js";
+import { keepPace, type Pace, type Paced } from "./pacemaker.js";
 import { problemOf } from "./problems.js";
+import { createLatencies, type Latencies } from "./timed-latencies.js";
 import { createTurns } from "./turns.js";
 import { messageOf } from "./workload.js";
 
 /** Members of conversations who take turns at sending at a steady rate, and who all read. */
 export interface StreamLoad extends Disposable {
   run(request: StreamRequest): Promise<StreamReport>;
+  /** Lets what is running send nothing more. */
+  stop(): void;
   report(): { holdings: readonly Holding[]; log: readonly StreamedMessage[] };
 }
 
@@ -37,11 +40,11 @@ type Device = {
 /** The stretch that is being run. */
 type Stretch = {
   readonly firstIndex: number;
-  /** When the first message was to be sent, and how much later each next one. */
+  readonly pace: Pace;
+  /** When the first message was to be sent, on this process's own clock. */
   readonly startMs: number;
-  readonly intervalMs: number;
-  readonly deliver: Histogram;
-  readonly ack: Histogram;
+  readonly deliver: Latencies;
+  readonly ack: Latencies;
   readonly late: Histogram;
   readonly pending: Countdown;
   readonly problems: string[];
@@ -54,6 +57,7 @@ export async function openStreamLoad({ port, textBytes, seats }: StreamJoinReque
   const readers = countReaders(seats);
   const log: StreamedMessage[] = [];
   let stretch: Stretch | undefined;
+  let paced: Paced | undefined;
   let sent = 0;
 
   async function open(seat: Seat): Promise<Device & { member: Member }> {
@@ -83,9 +87,9 @@ export async function openStreamLoad({ port, textBytes, seats }: StreamJoinReque
     if (senderId === seat.userId) noteStored(device, clientId, atMs);
     if (follower.follow(message) === "repeated") return;
     if (device === devices[0]) log.push({ seq, senderId, device: senderDevice, clientId });
-    const sinceMs = stretch && waited(stretch, turns.messageOf(senderId, clientId), atMs);
-    if (!stretch || sinceMs === undefined) return;
-    if (senderId !== seat.userId) stretch.deliver.record(sinceMs);
+    const index = turns.messageOf(senderId, clientId);
+    if (!stretch || index < stretch.firstIndex) return;
+    if (senderId !== seat.userId) stretch.deliver.record(...toLatency(stretch, index, atMs));
     stretch.pending.count(1);
   }
 
@@ -93,9 +97,9 @@ export async function openStreamLoad({ port, textBytes, seats }: StreamJoinReque
   function noteStored(device: Device, clientId: bigint, atMs: number) {
     if (clientId <= device.stored) return;
     device.stored = clientId;
-    const sinceMs = stretch && waited(stretch, turns.messageOf(device.seat.userId, clientId), atMs);
-    if (!stretch || sinceMs === undefined) return;
-    stretch.ack.record(sinceMs);
+    const index = turns.messageOf(device.seat.userId, clientId);
+    if (!stretch || index < stretch.firstIndex) return;
+    stretch.ack.record(...toLatency(stretch, index, atMs));
     stretch.acked++;
   }
 
@@ -116,40 +120,50 @@ export async function openStreamLoad({ port, textBytes, seats }: StreamJoinReque
     return deliveries;
   }
 
+  /** Nothing more is sent: what has been is all that is waited for. */
+  function finish({ firstIndex, pace, pending }: Stretch, steps: number): number {
+    sent = firstIndex + steps;
+    pending.limit(patienceMs);
+    pending.count(countDeliveries(sent, pace.steps - steps));
+    return steps;
+  }
+
   return {
-    async run({ pace }) {
+    async run({ pace, keep = "sizes" }) {
       const timeoutMs = (pace.steps * pace.intervalUs) / 1_000 + patienceMs;
       const pending = createCountdown(countDeliveries(sent, pace.steps), { clock: systemClock, timeoutMs });
       const now: Stretch = {
         firstIndex: sent,
+        pace,
         startMs: fromMachineUs(pace.startUs),
-        intervalMs: pace.intervalUs / 1_000,
-        deliver: createHistogram(latencyUnitMs),
-        ack: createHistogram(latencyUnitMs),
+        deliver: createLatencies(latencyUnitMs, keep),
+        ack: createLatencies(latencyUnitMs, keep),
         late: createHistogram(latencyUnitMs),
         pending,
         problems: [],
         acked: 0,
       };
       stretch = now;
-      sent += pace.steps;
       const busyness = watchBusyness();
-      const paced = keepPace(pace, (step, dueUs) => {
+      paced = keepPace(pace, (step, dueUs) => {
         now.late.record((machineUs() - dueUs) / 1_000);
         send(now.firstIndex + step);
       });
-      await Promise.all([paced, pending.done]);
+      const [steps] = await Promise.all([paced.done.then((taken) => finish(now, taken)), pending.done]);
       stretch = undefined;
       const { deliver, ack, late, acked, problems } = now;
       return {
+        sent: steps,
         deliver: deliver.observations(),
         ack: ack.observations(),
         late: late.observations(),
+        timed: { deliver: deliver.timed(), ack: ack.timed() },
         acked,
         busyness: busyness(),
         problems,
       };
     },
+    stop: () => paced?.stop(),
     report: () => ({ holdings: devices.map(({ follower }) => follower.holding), log }),
     [Symbol.dispose]() {
       for (const { member } of devices) member[Symbol.dispose]();
@@ -164,7 +178,8 @@ function countReaders(seats: readonly Seat[]): Map<bigint, number> {
   return readers;
 }
 
-/** Since a message was to be sent, in milliseconds; undefined if it belongs to an earlier stretch. */
-function waited({ firstIndex, startMs, intervalMs }: Stretch, index: number, atMs: number): number | undefined {
-  return index < firstIndex ? undefined : Math.max(0, atMs - startMs - (index - firstIndex) * intervalMs);
+/** When a message was to be sent, and how long it took since then. */
+function toLatency({ firstIndex, pace, startMs }: Stretch, index: number, atMs: number): [dueUs: number, ms: number] {
+  const sinceStartUs = (index - firstIndex) * pace.intervalUs;
+  return [pace.startUs + sinceStartUs, Math.max(0, atMs - startMs - sinceStartUs / 1_000)];
 }

@@ -1,5 +1,5 @@
 import type { Weighted } from "../figures/statistics.js";
-import type { StreamJoinRequest, StreamReport } from "../generator/generator-calls.js";
+import type { StreamJoinRequest, StretchReport } from "../generator/generator-calls.js";
 import type { Holding } from "../generator/log-follower.js";
 import type { Pace } from "../generator/pacemaker.js";
 import type { DropKind } from "./spells.js";
@@ -11,7 +11,7 @@ export const lossDevicesModule = new URL("./loss-devices.js", import.meta.url);
 export type LossRequest = Readonly<{ pace: Pace; dropEveryMs: number | undefined }>;
 
 /** As of a stream, where `deliver` are the deliveries in which no connection had been dropped. */
-export type LossReport = StreamReport &
+export type LossReport = StretchReport &
   Readonly<{
     /** Deliveries for which sender or receiver was without its connection, or not yet well again, at some time. */
     deliverDropped: readonly Weighted[];

@@ -104,7 +104,7 @@ export async function openLossLoad({ port, textBytes, seats }: StreamJoinRequest
         now.late.record((machineUs() - dueUs) / 1_000);
         const { sender, clientId } = turns.of(now.firstMessage + step);
         devices[sender]?.say(clientId);
-      });
+      }).done;
       dropping?.[Symbol.dispose]();
       if (!(await until(haveAll, patienceMs))) complain("a device never got everything, or never was well again");
       stretch = undefined;
