@@ -140,6 +140,10 @@ describe("a hostile page", () => {
     "unpacks to less than it says": pack(plainBytes, { unpackedBytes: plainBytes.length + 1 }),
     "says that it is empty": pack(plainBytes, { unpackedBytes: 0 }),
     "is larger than the contract allows": pack(largePage(mib)),
+    "is, with the others of its message, larger than the contract allows": Buffer.concat([
+      pack(largePage(mib / 2)),
+      pack(largePage(mib / 2)),
+    ]),
     "is a bomb that says what it is": pack(plainBytes, { bytes: bomb, unpackedBytes: bombed.length }),
     "is a bomb that says something else": pack(plainBytes, { bytes: bomb, unpackedBytes: mib }),
     "is cut short": pack(plainBytes, { bytes: deflated.subarray(0, -5) }),

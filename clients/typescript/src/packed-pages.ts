@@ -7,10 +7,10 @@ import {
   SyncPageSchema,
 } from "../../../gen/ts/tidewire/v1/frame_pb.js";
 
-/** The contract's bound on what a page unpacks to, in bytes. */
+/** The contract's bound on what the pages of a WebSocket message unpack to, in bytes. */
 const unpackedMaxBytes = 1_048_576;
 
-/** DEFLATE makes a byte of at most 1,032, and a platform may unpack all that it is given before it is asked for any of it. */
+/** A byte of DEFLATE stands for up to 1,032, and a platform may unpack all that it is given before it is asked for any of it. */
 const sliceBytes = 1_024;
 
 const syncPageField = ServerFrameSchema.field.syncPage.number;
@@ -37,11 +37,16 @@ export function hasPackedPage(message: Uint8Array): boolean {
 
 /**
  * The same frames, none of them packed.
- * @throws Error if a page is not what it says, is larger than the contract allows, or is packed as this platform cannot unpack.
+ * @throws Error if a page is not what it says, if they are larger than the contract allows, or if this platform cannot unpack them.
  */
 export async function unpackPages(message: Uint8Array): Promise<Uint8Array> {
   const writer = new BinaryWriter();
-  for (const frame of framesOf(message)) writer.bytes(isPacked(frame) ? await unpackFrame(frame) : frame);
+  let leftBytes = unpackedMaxBytes;
+  for (const frame of framesOf(message)) {
+    const whole = isPacked(frame) ? await unpackFrame(frame, leftBytes) : frame;
+    if (whole !== frame) leftBytes -= whole.length;
+    writer.bytes(whole);
+  }
   return writer.finish();
 }
 
@@ -70,19 +75,19 @@ function fieldOf(message: Uint8Array, number: number): Uint8Array | undefined {
 }
 
 /** What comes out follows what the page says besides: so does protobuf merge messages. */
-async function unpackFrame(bytes: Uint8Array): Promise<Uint8Array> {
+async function unpackFrame(bytes: Uint8Array, maxBytes: number): Promise<Uint8Array> {
   const { frame } = fromBinary(ServerFrameSchema, bytes);
   if (frame.case !== "syncPage") throw new Error("a frame has a page and something else");
   const { packed, ...rest } = frame.value;
-  const unpacked = await unpack(packed);
+  const unpacked = await unpack(packed, maxBytes);
   if (fieldOf(unpacked, packedField) !== undefined) throw new Error("a page is packed twice");
   const writer = new BinaryWriter().tag(syncPageField, WireType.LengthDelimited).fork();
   return writer.raw(toBinary(SyncPageSchema, rest)).raw(unpacked).join().finish();
 }
 
-function unpack(packed: PackedPage | undefined): Promise<Uint8Array> {
+function unpack(packed: PackedPage | undefined, maxBytes: number): Promise<Uint8Array> {
   if (packed?.compression !== Compression.DEFLATE) throw new Error("a page is packed as nobody offered");
-  if (packed.unpackedBytes > unpackedMaxBytes) throw new Error("a page is larger than the contract allows");
+  if (packed.unpackedBytes > maxBytes) throw new Error("a page is larger than the contract allows");
   return inflate(packed.bytes, packed.unpackedBytes);
 }
 

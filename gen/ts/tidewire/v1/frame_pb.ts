@@ -913,7 +913,7 @@ export type PackedPage = Message<"tidewire.v1.PackedPage"> & {
   compression: Compression;
 
   /**
-   * Its size once it is unpacked, in bytes. At most 1 MiB.
+   * Its size once it is unpacked, in bytes. At most 1 MiB, with all others of the same WebSocket message.
    *
    * @generated from field: uint32 unpacked_bytes = 2;
    */
