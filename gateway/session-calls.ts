@@ -2,7 +2,13 @@ import { create } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { ErrorCode, ErrorDetailSchema } from "../gen/ts/tidewire/v1/error_pb.js";
 import { errorMeanings } from "../gen/ts/tidewire/v1/errors.js";
-import { HeadsPageSchema, type Login, type Sync, SyncPageSchema } from "../gen/ts/tidewire/v1/frame_pb.js";
+import {
+  type Compression,
+  HeadsPageSchema,
+  type Login,
+  type Sync,
+  SyncPageSchema,
+} from "../gen/ts/tidewire/v1/frame_pb.js";
 import { encode } from "../runtime/binary.js";
 import { unreachable } from "../runtime/error.js";
 import type { GatewayContext } from "./context.js";
@@ -62,7 +68,7 @@ export function read(context: GatewayContext, session: LocalSession, effect: Rea
     case "read-sync": {
       const { conversationId, afterSeq } = effect.sync;
       context.downlink.acknowledge(session, [{ conversationId, seq: afterSeq }]); // what it asks after, it has
-      return readSync(context, identity, effect.sync);
+      return readSync(context, identity, effect);
     }
     case "read-heads":
       return readHeads(context, identity, effect);
@@ -75,11 +81,15 @@ export function read(context: GatewayContext, session: LocalSession, effect: Rea
   }
 }
 
-async function readSync(context: GatewayContext, identity: Identity, sync: Sync): Promise<AnswerEvent> {
+async function readSync(
+  context: GatewayContext,
+  { userId }: Identity,
+  { sync, compression }: { sync: Sync; compression: Compression },
+): Promise<AnswerEvent> {
   const { requestId, conversationId, afterSeq, limit } = sync;
   try {
-    const { userId } = identity;
-    const { page } = await context.messages.sync({ userId, conversationId, afterSeq, limit }, context.call());
+    const request = { userId, conversationId, afterSeq, limit, compression };
+    const { page } = await context.messages.sync(request, context.call());
     return { kind: "sync-page", requestId, page };
   } catch (error) {
     const { code } = toProblem(error);

@@ -78,6 +78,12 @@ export function createMetrics() {
     retransmissions: counter("retransmissions_total", "Devices sent again what they lack, by frames or by heads", [
       "by",
     ]),
+    pagesPacked: counter(
+      "pages_packed_total",
+      "Sync pages for devices that unpack, by outcome: packed, or why not: small, large, busy, no-smaller",
+      ["outcome"],
+    ),
+    packedBytes: counter("packed_bytes_total", "Bytes of the pages that were packed: before, after", ["when"]),
     holes: counter("holes_total", "Holes in delivered conversations, by outcome: fetched, given-up, withheld", [
       "outcome",
     ]),

@@ -1,5 +1,5 @@
 import { CloseCode, ErrorCode } from "../../gen/ts/tidewire/v1/error_pb.js";
-import type { Login } from "../../gen/ts/tidewire/v1/frame_pb.js";
+import { Compression, type Login } from "../../gen/ts/tidewire/v1/frame_pb.js";
 import { fullBucket } from "../../runtime/gcra.js";
 import { createUplink } from "../uplink/uplink.js";
 import { closeFor, closeWith, send } from "./ending.js";
@@ -33,10 +33,8 @@ export function stepLoggingIn(session: Opening | Attaching, event: SessionEvent,
   switch (event.kind) {
     case "opened": {
       const { identity, lastClientId } = event;
-      return [
-        { state: "attaching", deadlineMs: session.deadlineMs, identity, lastClientId },
-        [{ kind: "attach", identity }],
-      ];
+      const { deadlineMs, compression } = session;
+      return [{ state: "attaching", deadlineMs, compression, identity, lastClientId }, [{ kind: "attach", identity }]];
     }
     case "open-failed":
       return closeFor(event.problem);
@@ -56,7 +54,8 @@ export function startRenewal(session: Ready, login: Login): Step {
   if (login.deviceId !== session.identity.deviceId)
     return refuseOtherLogin("this connection belongs to another device");
   if (session.renewing) return [session, []];
-  return [{ ...session, renewing: true }, [{ kind: "renew", token: login.token }]];
+  const renewing: Ready = { ...session, renewing: true, compression: chooseCompression(login) };
+  return [renewing, [{ kind: "renew", token: login.token }]];
 }
 
 export function finishRenewal(
@@ -77,7 +76,13 @@ function open(session: Greeting, login: Login): Step {
   if (login.deviceId === "") {
     return closeFor({ code: ErrorCode.MALFORMED, detail: "login.device_id is empty" });
   }
-  return [{ state: "opening", deadlineMs: session.deadlineMs }, [{ kind: "open", login }]];
+  const { deadlineMs } = session;
+  return [{ state: "opening", deadlineMs, compression: chooseCompression(login) }, [{ kind: "open", login }]];
+}
+
+/** One number is kept of what a device offers, for every idle session keeps it. */
+function chooseCompression({ compressions }: Login): Compression {
+  return compressions.includes(Compression.DEFLATE) ? Compression.DEFLATE : Compression.UNSPECIFIED;
 }
 
 function greet(session: Attaching, now: Now, rules: SessionRules): Step {
@@ -87,6 +92,7 @@ function greet(session: Attaching, now: Now, rules: SessionRules): Step {
     uplink: createUplink(session.lastClientId),
     silentAtMs: now.monotonicMs + 2.5 * rules.heartbeatIntervalMs,
     renewing: false,
+    compression: session.compression,
     syncRate: fullBucket,
     readsUnderWay: 0,
     look: { kind: "waiting-for-first" },

@@ -22,7 +22,11 @@ export function receiveSync(session: Ready, sync: Sync, now: Now, limits: Limits
   const rate = { burst: limits.syncRatePerSecond, refillMs: 1000 / limits.syncRatePerSecond };
   const [syncRate, verdict] = take(session.syncRate, rate, now.monotonicMs);
   if (verdict.kind === "limited") return refused(ErrorCode.RATE_LIMITED);
-  return [{ ...session, syncRate, readsUnderWay: session.readsUnderWay + 1 }, [{ kind: "read-sync", sync }]];
+  const { compression } = session;
+  return [
+    { ...session, syncRate, readsUnderWay: session.readsUnderWay + 1 },
+    [{ kind: "read-sync", sync, compression }],
+  ];
 }
 
 export function receiveHeads(session: Ready, { requestId, since, limit }: Heads): Step {

@@ -1,6 +1,7 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { CloseCode, ErrorCode } from "../../gen/ts/tidewire/v1/error_pb.js";
 import type {
+  Compression,
   Cursor,
   Heads,
   HeadsPage,
@@ -28,10 +29,16 @@ export type Session = Greeting | Opening | Attaching | Ready | Draining | Closed
 export type Greeting = Readonly<{ state: "greeting"; deadlineMs: number }>;
 
 /** The token is being verified and the device's epoch raised. */
-export type Opening = Readonly<{ state: "opening"; deadlineMs: number }>;
+export type Opening = Readonly<{ state: "opening"; deadlineMs: number; compression: Compression }>;
 
 /** Topics and routes are being set up, so that no push is missed once heads are read. */
-export type Attaching = Readonly<{ state: "attaching"; deadlineMs: number; identity: Identity; lastClientId: bigint }>;
+export type Attaching = Readonly<{
+  state: "attaching";
+  deadlineMs: number;
+  compression: Compression;
+  identity: Identity;
+  lastClientId: bigint;
+}>;
 
 /** Everything goes. */
 export type Ready = Readonly<{
@@ -42,6 +49,8 @@ export type Ready = Readonly<{
   silentAtMs: number;
   /** Set while a later token is being verified. */
   renewing: boolean;
+  /** How the device can take sync pages, of what it offered with its last login. */
+  compression: Compression;
   syncRate: GcraState;
   /** Reads under way: sync and heads. */
   readsUnderWay: number;
@@ -175,7 +184,7 @@ export type SessionEffect =
 
 /** What has to be read from the store. Each is answered by an event. */
 export type ReadEffect =
-  | { kind: "read-sync"; sync: Sync }
+  | { kind: "read-sync"; sync: Sync; compression: Compression }
   | { kind: "read-heads"; requestId: bigint; since: bigint; limit: number }
   /** Sees to it that the session listens to what it is to hear, and then reads heads. */
   | { kind: "look"; since: bigint }

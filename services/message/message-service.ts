@@ -1,10 +1,9 @@
 import { create } from "@bufbuild/protobuf";
 import type { ServiceImpl } from "@connectrpc/connect";
 import { ErrorCode } from "../../gen/ts/tidewire/v1/error_pb.js";
-import { StoredSchema, SyncPageSchema } from "../../gen/ts/tidewire/v1/frame_pb.js";
+import { StoredSchema } from "../../gen/ts/tidewire/v1/frame_pb.js";
 import type { LimitValues } from "../../gen/ts/tidewire/v1/limits.js";
 import type { MessageService } from "../../gen/ts/tidewire/v1/message_pb.js";
-import { encode } from "../../runtime/binary.js";
 import type { Clock } from "../../runtime/clock.js";
 import { TidewireError } from "../../runtime/error.js";
 import type { RateLimits } from "../../runtime/fabric/fabric.js";
@@ -18,6 +17,7 @@ import { createDirectDirectory } from "./direct-directory.js";
 import { heads } from "./heads.js";
 import { headsOf } from "./heads-of.js";
 import type { LogStore } from "./log-store.js";
+import { createPagePacker } from "./page-packer.js";
 import { readEntries } from "./read-entries.js";
 import { send } from "./send.js";
 import { submitBatch } from "./submit-batch.js";
@@ -42,6 +42,7 @@ export type MessageDependencies = Readonly<{
 export function createMessageService(dependencies: MessageDependencies): ServiceImpl<typeof MessageService> {
   const { sql, logs, ids, limits } = dependencies;
   const directory = createDirectDirectory(sql, ids);
+  const packer = createPagePacker(dependencies.metrics);
   const submitting = { ...dependencies, directory, contentMaxBytes: limits.contentMaxBytes };
   return {
     async send(request, context) {
@@ -51,7 +52,10 @@ export function createMessageService(dependencies: MessageDependencies): Service
       return { stored: create(StoredSchema, { conversationId, seq, messageId, sentAtMs }) };
     },
     submitBatch: async (request) => ({ outcomes: await submitBatch(submitting, request) }),
-    sync: async (request) => ({ page: encode(SyncPageSchema, await translated(sync(logs, limits, request))) }),
+    async sync(request) {
+      const page = await translated(sync(logs, limits, request));
+      return { page: await packer.encode(page, request.compression) };
+    },
     heads: async (request) => ({ page: await translated(heads(logs, limits, request)) }),
     headsOf: async (request) => ({ page: await translated(headsOf(logs, request)) }),
     entries: async (request) => ({ entries: await translated(readEntries(logs, request)) }),

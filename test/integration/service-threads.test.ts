@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
+import { inflateRawSync } from "node:zlib";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { DeliverySchema } from "../../gen/ts/tidewire/v1/delivery_pb.js";
-import { SyncPageSchema, UpMsgSchema } from "../../gen/ts/tidewire/v1/frame_pb.js";
+import { Compression, SyncPageSchema, UpMsgSchema } from "../../gen/ts/tidewire/v1/frame_pb.js";
 import { defaultLimits } from "../../gen/ts/tidewire/v1/limits.js";
 import { MessageService, type Outcome } from "../../gen/ts/tidewire/v1/message_pb.js";
 import { systemClock } from "../../runtime/clock.js";
@@ -105,6 +106,19 @@ describe("threads of the services", () => {
       heads.page?.heads.map(({ headSeq }) => headSeq),
       [3n],
     );
+  });
+
+  it("pack pages for devices that unpack them, and count that", async () => {
+    await using here = await world();
+    const { device, group, messages, submit, pool } = here;
+    await submit(Array.from({ length: 100 }, (_, index) => `word number ${index} of a hundred`));
+    const request = { userId: device.userId, conversationId: group };
+    const plain = await messages.sync(request);
+    const { page } = await messages.sync({ ...request, compression: Compression.DEFLATE });
+    const { packed } = fromBinary(SyncPageSchema, page);
+    assert.deepEqual(new Uint8Array(inflateRawSync(packed?.bytes ?? "")), plain.page);
+    const rendered = await renderMetrics(createMetrics(), await pool.collectMetrics());
+    assert.match(rendered, /^tidewire_pages_packed_total\{outcome="packed"\} 1$/m);
   });
 
   it("answer a failure as any service does", async () => {

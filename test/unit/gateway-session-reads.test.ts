@@ -1,10 +1,14 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { ErrorCode } from "../../gen/ts/tidewire/v1/error_pb.js";
+import { Compression } from "../../gen/ts/tidewire/v1/frame_pb.js";
 import {
+  ann,
+  greetingWorld,
   heads,
   headsPage,
   kinds,
+  login,
   onlyFrame,
   readyOf,
   readyWorld,
@@ -12,6 +16,44 @@ import {
   sync,
   syncPage,
 } from "../support/session-world.js";
+
+/** How pages are asked for in a session that was opened with this offer. */
+function askedFor(world: SessionWorld): Compression | undefined {
+  const [effect] = world.on(sync(1n));
+  return effect?.kind === "read-sync" ? effect.compression : undefined;
+}
+
+function offeringWorld(...compressions: Compression[]): SessionWorld {
+  const world = greetingWorld();
+  world.on(login({ compressions }));
+  world.on({ kind: "opened", identity: ann, lastClientId: 0n });
+  world.on({ kind: "attached" });
+  return world;
+}
+
+describe("what a device can unpack", () => {
+  const { DEFLATE, UNSPECIFIED } = Compression;
+  const unknown = 77 as Compression;
+
+  it("is kept from its login on, of all that it offers, known or not", () => {
+    assert.equal(askedFor(offeringWorld(DEFLATE)), DEFLATE);
+    assert.equal(askedFor(offeringWorld(unknown, DEFLATE, UNSPECIFIED)), DEFLATE);
+  });
+
+  it("is nothing if it offers nothing, or nothing that is known", () => {
+    assert.equal(askedFor(offeringWorld()), UNSPECIFIED);
+    assert.equal(askedFor(offeringWorld(unknown)), UNSPECIFIED);
+  });
+
+  it("is what its latest login says", () => {
+    const world = offeringWorld();
+    world.on(login({ token: "token-2", compressions: [DEFLATE] }));
+    world.on({ kind: "renewed", userId: ann.userId, tokenExpiresAtMs: ann.tokenExpiresAtMs + 1 });
+    assert.equal(askedFor(world), DEFLATE);
+    world.on(login({ token: "token-3" }));
+    assert.equal(askedFor(world), UNSPECIFIED);
+  });
+});
 
 describe("sync", () => {
   it("is read by the shell and answered with its page", () => {

@@ -10,6 +10,7 @@ import { createCore, type Pending } from "./core.js";
 import { TidewireClientError } from "./errors.js";
 import type { ClientEvent } from "./events.js";
 import { createFeed } from "./feed.js";
+import { platformCompressions } from "./packed-pages.js";
 import { createShell, type WebSocketConstructor } from "./shell.js";
 import type { Snapshot, Storage } from "./storage.js";
 
@@ -135,7 +136,7 @@ function assemble(options: ClientOptions & { webSocket: WebSocketConstructor }, 
   const { token: given } = options;
   const token = typeof given === "string" ? () => given : given;
   const { platform = "web", clientVersion = "tidewire-client", random = Math.random, clock = systemClock } = options;
-  const core = createCore({ restored, random, platform, clientVersion });
+  const core = createCore({ restored, random, platform, clientVersion, compressions: platformCompressions() });
   const shell = createShell({ core, url, token, storage, clock, webSocket, tell });
   const messages = createFeed<Message>(backlogMax);
   const events = createFeed<ClientEvent>(backlogMax);

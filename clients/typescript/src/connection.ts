@@ -3,6 +3,7 @@ import { type CloseMeaning, closeMeanings, reconnectsAfter } from "../../../gen/
 import { CloseCode } from "../../../gen/ts/tidewire/v1/error_pb.js";
 import {
   type ClientFrame,
+  type Compression,
   type Error as ErrorFrame,
   type Goaway,
   GoawayReason,
@@ -70,7 +71,13 @@ export interface Connection {
   deadlineMs(): number | undefined;
 }
 
-export type LoginFacts = Readonly<{ deviceId: string; platform: string; clientVersion: string; storeId: string }>;
+export type LoginFacts = Readonly<{
+  deviceId: string;
+  platform: string;
+  clientVersion: string;
+  storeId: string;
+  compressions: Compression[];
+}>;
 
 const tokenMaxMs = 30_000;
 const connectMaxMs = 10_000;

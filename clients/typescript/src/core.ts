@@ -3,6 +3,7 @@ import type { Content } from "../../../gen/ts/tidewire/v1/content_pb.js";
 import { CloseCode, ErrorCode } from "../../../gen/ts/tidewire/v1/error_pb.js";
 import {
   type ClientFrame,
+  type Compression,
   LogoutSchema,
   ReadMarkSchema,
   type ServerFrame,
@@ -29,7 +30,7 @@ export type CoreEvent =
   | { kind: "token"; request: number; token: string }
   | { kind: "token-failed"; request: number; advice: string; outcome: "retry" | "final" }
   | { kind: "socket-opened"; socket: number }
-  /** One whole binary WebSocket message. */
+  /** One whole binary WebSocket message, in which no page is packed. */
   | { kind: "socket-message"; socket: number; bytes: Uint8Array }
   | { kind: "socket-closed"; socket: number; code: number }
   /** The time that `deadlineMs` named has come. */
@@ -85,6 +86,8 @@ export type CoreOptions = Readonly<{
   platform: string;
   /** The app's name and version. At most 64 bytes. */
   clientVersion: string;
+  /** What is unpacked before this core sees it. Default: nothing. */
+  compressions?: readonly Compression[];
 }>;
 
 /** Most messages without an outcome. A full outbox refuses with BUSY. */
@@ -101,8 +104,9 @@ class DeviceCore implements Core {
   #actions: Action[] = [];
   #frames: Uint8Array[] = [];
 
-  constructor({ restored, random, platform, clientVersion }: CoreOptions) {
+  constructor({ restored, random, platform, clientVersion, compressions = [] }: CoreOptions) {
     const { deviceId } = restored;
+    const facts = { deviceId, platform, clientVersion, compressions: [...compressions] };
     const identity = { deviceId, userId: restored.userId, storeId: restored.storeId, device: 0 };
     const parts: Parts = {
       identity,
@@ -114,7 +118,7 @@ class DeviceCore implements Core {
       conversations: createConversations(restored),
       acks: createAcks({ delayMs: () => parts.ackDelayMs, random }),
       catchUp: createCatchUp(random),
-      connection: createConnection(() => ({ deviceId, platform, clientVersion, storeId: identity.storeId }), random),
+      connection: createConnection(() => ({ ...facts, storeId: identity.storeId }), random),
     };
     this.#parts = parts;
     this.#reception = createReception(parts);

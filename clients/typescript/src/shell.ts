@@ -1,3 +1,4 @@
+import { type Arrivals, createArrivals, notFrames } from "./arrivals.js";
 import type { Clock } from "./clock.js";
 import type { Instant } from "./connection.js";
 import type { Action, Core, CoreEvent, Step } from "./core.js";
@@ -49,7 +50,7 @@ export function createShell(options: ShellOptions): Shell {
   let isDraining = false;
   let drained: Promise<void> = Promise.resolve();
   let failure: string | undefined;
-  let socket: { number: number; webSocket: WebSocketLike } | undefined;
+  let socket: { number: number; webSocket: WebSocketLike; arrivals: Arrivals } | undefined;
   let timer: Disposable | undefined;
 
   const now = (): Instant => ({ monotonicMs: clock.monotonicMs(), wallMs: clock.nowMs() });
@@ -111,7 +112,7 @@ export function createShell(options: ShellOptions): Shell {
         if (socket?.number === action.socket) transmit(socket.webSocket, action.bytes);
         return;
       case "disconnect":
-        if (socket?.number === action.socket) socket.webSocket.close(action.code);
+        if (socket?.number === action.socket) hangUp(socket, action.code);
         return;
       case "tell":
         return options.tell(action.event);
@@ -137,15 +138,15 @@ export function createShell(options: ShellOptions): Shell {
     } catch {
       return dispatch({ kind: "socket-closed", socket: number, code: 1006 });
     }
-    socket = { number, webSocket };
+    const arrivals = createArrivals(dispatch);
+    socket = { number, webSocket, arrivals };
     webSocket.binaryType = "arraybuffer";
-    webSocket.addEventListener("open", () => dispatch({ kind: "socket-opened", socket: number }));
+    webSocket.addEventListener("open", () => arrivals.take({ kind: "socket-opened", socket: number }));
     webSocket.addEventListener("message", ({ data }) => {
-      // A text message decodes to nothing, and so is refused as what it is: no frames.
-      const bytes = data instanceof ArrayBuffer ? new Uint8Array(data) : Uint8Array.of(255);
-      dispatch({ kind: "socket-message", socket: number, bytes });
+      const bytes = data instanceof ArrayBuffer ? new Uint8Array(data) : notFrames; // a text message is none
+      arrivals.take({ kind: "socket-message", socket: number, bytes });
     });
-    webSocket.addEventListener("close", ({ code }) => dispatch({ kind: "socket-closed", socket: number, code }));
+    webSocket.addEventListener("close", ({ code }) => arrivals.take({ kind: "socket-closed", socket: number, code }));
     webSocket.addEventListener("error", () => {}); // A close event follows and says all there is to say.
   }
 
@@ -169,6 +170,12 @@ function transmit(webSocket: WebSocketLike, bytes: Uint8Array): void {
   } catch {
     // As above.
   }
+}
+
+/** What this socket still tells, or has told already, is of no more use. */
+function hangUp({ webSocket, arrivals }: { webSocket: WebSocketLike; arrivals: Arrivals }, code: number): void {
+  arrivals.drop();
+  webSocket.close(code);
 }
 
 /** A server may name another gateway, but not lead a client from an encrypted connection to a plain one. */

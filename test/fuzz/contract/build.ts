@@ -157,7 +157,7 @@ export function exceed(field: DescField): WireField[] {
   const { maxBytes, maxItems } = factsOf(field);
   const { number } = field;
   if (field.fieldKind === "list") {
-    const item: WireField = { number, value: { wire: "message", fields: [], lieBytes: 0 } };
+    const item: WireField = { number, value: leastItem(field) };
     return new Array<WireField>(maxItems + 1).fill(item);
   }
   return [{ number, value: { wire: "bytes", bytes: new Uint8Array(maxBytes + 1).fill(0x61) } }];
@@ -170,4 +170,9 @@ function pack(values: readonly WireValue[]): WireValue {
     return encodeFields([{ number: 1, value }]).subarray(1);
   });
   return { wire: "bytes", bytes: Buffer.concat(parts) };
+}
+
+function leastItem({ listKind }: DescField & { fieldKind: "list" }): WireValue {
+  if (listKind === "enum") return { wire: "varint", value: 0n, paddingBytes: 0 };
+  return { wire: "message", fields: [], lieBytes: 0 };
 }

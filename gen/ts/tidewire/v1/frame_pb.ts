@@ -18,7 +18,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file tidewire/v1/frame.proto.
  */
 export const file_tidewire_v1_frame: GenFile = /*@__PURE__*/
-  fileDesc("Chd0aWRld2lyZS92MS9mcmFtZS5wcm90bxILdGlkZXdpcmUudjEizAMKC0NsaWVudEZyYW1lEjUKBWxvZ2luGAEgASgLMhIudGlkZXdpcmUudjEuTG9naW5CENK1GAhsb2dpbl9va9i1GAFIABI9CgloZWFydGJlYXQYAiABKAsyFi50aWRld2lyZS52MS5IZWFydGJlYXRCENK1GAxoZWFydGJlYXRfb2tIABIwCgZ1cF9tc2cYAyABKAsyEi50aWRld2lyZS52MS5VcE1zZ0IK0rUYBnVwX2Fja0gAEh8KA2FjaxgEIAEoCzIQLnRpZGV3aXJlLnYxLkFja0gAEjAKBHN5bmMYBSABKAsyES50aWRld2lyZS52MS5TeW5jQg3StRgJc3luY19wYWdlSAASMwoFaGVhZHMYBiABKAsyEi50aWRld2lyZS52MS5IZWFkc0IO0rUYCmhlYWRzX3BhZ2VIABIqCglyZWFkX21hcmsYByABKAsyFS50aWRld2lyZS52MS5SZWFkTWFya0gAEisKBnNpZ25hbBgIIAEoCzIZLnRpZGV3aXJlLnYxLkNsaWVudFNpZ25hbEgAEiUKBmxvZ291dBgJIAEoCzITLnRpZGV3aXJlLnYxLkxvZ291dEgAOgSItRgBQgcKBWZyYW1lIrwDCgtTZXJ2ZXJGcmFtZRIoCghsb2dpbl9vaxgBIAEoCzIULnRpZGV3aXJlLnYxLkxvZ2luT2tIABIwCgxoZWFydGJlYXRfb2sYAiABKAsyGC50aWRld2lyZS52MS5IZWFydGJlYXRPa0gAEiQKBnVwX2FjaxgDIAEoCzISLnRpZGV3aXJlLnYxLlVwQWNrSAASJgoHdXBfbmFjaxgEIAEoCzITLnRpZGV3aXJlLnYxLlVwTmFja0gAEiEKBHB1c2gYBSABKAsyES50aWRld2lyZS52MS5QdXNoSAASKgoJc3luY19wYWdlGAYgASgLMhUudGlkZXdpcmUudjEuU3luY1BhZ2VIABIsCgpoZWFkc19wYWdlGAcgASgLMhYudGlkZXdpcmUudjEuSGVhZHNQYWdlSAASKwoGc2lnbmFsGAggASgLMhkudGlkZXdpcmUudjEuU2VydmVyU2lnbmFsSAASJQoGZ29hd2F5GAkgASgLMhMudGlkZXdpcmUudjEuR29hd2F5SAASIwoFZXJyb3IYCiABKAsyEi50aWRld2lyZS52MS5FcnJvckgAOgSItRgCQgcKBWZyYW1lIoQBCgVMb2dpbhIUCgV0b2tlbhgBIAEoCUIFoLYYgCASFwoJZGV2aWNlX2lkGAIgASgJQgSgthhAEhYKCHBsYXRmb3JtGAMgASgJQgSgthggEhwKDmNsaWVudF92ZXJzaW9uGAQgASgJQgSgthhAEhYKCHN0b3JlX2lkGAUgASgJQgSgthhAIoYCCgdMb2dpbk9rEg8KB3VzZXJfaWQYASABKAYSEgoKc2Vzc2lvbl9pZBgCIAEoBhIOCgZkZXZpY2UYAyABKA0SDQoFZXBvY2gYBCABKAQSFgoObGFzdF9jbGllbnRfaWQYBSABKAQSEAoIc3RvcmVfaWQYBiABKAkSHQoVaGVhcnRiZWF0X2ludGVydmFsX21zGAcgASgNEhQKDGFja19kZWxheV9tcxgIIAEoDRIjCgZsaW1pdHMYCSABKAsyEy50aWRld2lyZS52MS5MaW1pdHMSFgoOc2VydmVyX3RpbWVfbXMYCiABKAMSGwoTdG9rZW5fZXhwaXJlc19hdF9tcxgLIAEoAyK4AwoGTGltaXRzEiEKEW1lc3NhZ2VfbWF4X2J5dGVzGAEgASgNQgawthiAgAgSHwoPZnJhbWVfbWF4X2J5dGVzGAIgASgNQgawthiAgAQSJAoWZnJhbWVzX3Blcl9tZXNzYWdlX21heBgDIAEoDUIEsLYYZBIhChFjb250ZW50X21heF9ieXRlcxgEIAEoDUIGsLYYgIABEhsKDWluX2ZsaWdodF9tYXgYBSABKA1CBLC2GCASIwoTaW5fZmxpZ2h0X21heF9ieXRlcxgGIAEoDUIGsLYYgIAEEhwKDXN5bmNfcGFnZV9tYXgYByABKA1CBbC2GMgBEiMKE3N5bmNfcGFnZV9tYXhfYnl0ZXMYCCABKA1CBrC2GICAAxIcCg5oZWFkc19wYWdlX21heBgJIAEoDUIEsLYYZBIiChRzeW5jX3JhdGVfcGVyX3NlY29uZBgKIAEoDUIEsLYYChIbCg1tZXNzYWdlX2J1cnN0GAsgASgNQgSwthg8EiUKF21lc3NhZ2VfcmF0ZV9wZXJfc2Vjb25kGAwgASgNQgSwthgKEhYKB2Fja19tYXgYDSABKA1CBbC2GPQDIiMKCUhlYXJ0YmVhdBIWCg5jbGllbnRfdGltZV9tcxgBIAEoAyI9CgtIZWFydGJlYXRPaxIWCg5jbGllbnRfdGltZV9tcxgBIAEoAxIWCg5zZXJ2ZXJfdGltZV9tcxgCIAEoAyJ+CgVVcE1zZxIRCgljbGllbnRfaWQYASABKAQSGQoPY29udmVyc2F0aW9uX2lkGAIgASgGSAASFgoMcGVlcl91c2VyX2lkGAMgASgGSAASJQoHY29udGVudBgEIAEoCzIULnRpZGV3aXJlLnYxLkNvbnRlbnRCCAoGdGFyZ2V0IlYKBlN0b3JlZBIXCg9jb252ZXJzYXRpb25faWQYASABKAYSCwoDc2VxGAIgASgEEhIKCm1lc3NhZ2VfaWQYAyABKAYSEgoKc2VudF9hdF9tcxgEIAEoAyJ3CgVVcEFjaxIRCgljbGllbnRfaWQYASABKAQSJQoGc3RvcmVkGAIgASgLMhMudGlkZXdpcmUudjEuU3RvcmVkSAASKQoHcmVmdXNlZBgDIAEoDjIWLnRpZGV3aXJlLnYxLkVycm9yQ29kZUgAQgkKB291dGNvbWUiWwoGVXBOYWNrEhAKCGV4cGVjdGVkGAEgASgEEicKBnJlYXNvbhgCIAEoDjIXLnRpZGV3aXJlLnYxLk5hY2tSZWFzb24SFgoOcmV0cnlfYWZ0ZXJfbXMYAyABKA0iLQoEUHVzaBIlCgdtZXNzYWdlGAEgASgLMhQudGlkZXdpcmUudjEuTWVzc2FnZSIuCgZDdXJzb3ISFwoPY29udmVyc2F0aW9uX2lkGAEgASgGEgsKA3NlcRgCIAEoBCIyCgNBY2sSKwoHY3Vyc29ycxgBIAMoCzITLnRpZGV3aXJlLnYxLkN1cnNvckIFqLYY9AMiVQoEU3luYxISCgpyZXF1ZXN0X2lkGAEgASgEEhcKD2NvbnZlcnNhdGlvbl9pZBgCIAEoBhIRCglhZnRlcl9zZXEYAyABKAQSDQoFbGltaXQYBCABKA0iLAoFUmVzZXQSEQoJZmxvb3Jfc2VxGAEgASgEEhAKCGhlYWRfc2VxGAIgASgEIs0BCghTeW5jUGFnZRISCgpyZXF1ZXN0X2lkGAEgASgEEhcKD2NvbnZlcnNhdGlvbl9pZBgCIAEoBhIhCgVyZXNldBgDIAEoCzISLnRpZGV3aXJlLnYxLlJlc2V0EiYKCG1lc3NhZ2VzGAQgAygLMhQudGlkZXdpcmUudjEuTWVzc2FnZRIQCghoZWFkX3NlcRgFIAEoBBIQCghoYXNfbW9yZRgGIAEoCBIlCgVlcnJvchgHIAEoDjIWLnRpZGV3aXJlLnYxLkVycm9yQ29kZSI5CgVIZWFkcxISCgpyZXF1ZXN0X2lkGAEgASgEEg0KBXNpbmNlGAIgASgEEg0KBWxpbWl0GAMgASgNIoICCgRIZWFkEhcKD2NvbnZlcnNhdGlvbl9pZBgBIAEoBhIrCgRraW5kGAIgASgOMh0udGlkZXdpcmUudjEuQ29udmVyc2F0aW9uS2luZBIUCgV0aXRsZRgDIAEoCUIFoLYY/wESFAoMcGVlcl91c2VyX2lkGAQgASgGEhAKCGhlYWRfc2VxGAUgASgEEhAKCHJlYWRfc2VxGAYgASgEEhQKDGhlYWRfY291bnRlchgHIAEoBBIUCgxyZWFkX2NvdW50ZXIYCCABKAQSEQoJaXNfbWVtYmVyGAkgASgIEiUKB3ByZXZpZXcYCiABKAsyFC50aWRld2lyZS52MS5NZXNzYWdlIo0BCglIZWFkc1BhZ2USEgoKcmVxdWVzdF9pZBgBIAEoBBIgCgVoZWFkcxgCIAMoCzIRLnRpZGV3aXJlLnYxLkhlYWQSEQoJd2F0ZXJtYXJrGAMgASgEEhAKCGhhc19tb3JlGAQgASgIEiUKBWVycm9yGAUgASgOMhYudGlkZXdpcmUudjEuRXJyb3JDb2RlIjAKCFJlYWRNYXJrEhcKD2NvbnZlcnNhdGlvbl9pZBgBIAEoBhILCgNzZXEYAiABKAQicAoMQ2xpZW50U2lnbmFsEiUKBnR5cGluZxgBIAEoCzITLnRpZGV3aXJlLnYxLlR5cGluZ0gAEjEKCHByZXNlbmNlGAIgASgLMh0udGlkZXdpcmUudjEuUHJlc2VuY2VJbnRlcmVzdEgAQgYKBGtpbmQiIQoGVHlwaW5nEhcKD2NvbnZlcnNhdGlvbl9pZBgBIAEoBiIrChBQcmVzZW5jZUludGVyZXN0EhcKCHVzZXJfaWRzGAEgAygGQgWothjIASLIAQoMU2VydmVyU2lnbmFsEg8KB3VzZXJfaWQYASABKAYSJQoGdHlwaW5nGAIgASgLMhMudGlkZXdpcmUudjEuVHlwaW5nSAASKQoIcHJlc2VuY2UYAyABKAsyFS50aWRld2lyZS52MS5QcmVzZW5jZUgAEiMKBHJlYWQYBCABKAsyEy50aWRld2lyZS52MS5DdXJzb3JIABIoCglkZWxpdmVyZWQYBSABKAsyEy50aWRld2lyZS52MS5DdXJzb3JIAEIGCgRraW5kIjMKCFByZXNlbmNlEg4KBm9ubGluZRgBIAEoCBIXCg9sYXN0X3NlZW5fYXRfbXMYAiABKAMiZwoGR29hd2F5EikKBnJlYXNvbhgBIAEoDjIZLnRpZGV3aXJlLnYxLkdvYXdheVJlYXNvbhIaChJyZWNvbm5lY3RfYWZ0ZXJfbXMYAiABKA0SFgoHYWRkcmVzcxgDIAEoCUIFoLYY/wEibQoFRXJyb3ISJAoEY29kZRgBIAEoDjIWLnRpZGV3aXJlLnYxLkVycm9yQ29kZRIVCgZhZHZpY2UYAiABKAlCBaC2GMgBEg8KB2Nsb3NpbmcYAyABKAgSFgoOcmV0cnlfYWZ0ZXJfbXMYBCABKA0iCAoGTG9nb3V0KoUBCgpOYWNrUmVhc29uEhsKF05BQ0tfUkVBU09OX1VOU1BFQ0lGSUVEEAASFAoQTkFDS19SRUFTT05fSE9MRRABEhQKEE5BQ0tfUkVBU09OX1JBVEUQAhIUChBOQUNLX1JFQVNPTl9CVVNZEAMSGAoUTkFDS19SRUFTT05fQ09ORkxJQ1QQBCplCgxHb2F3YXlSZWFzb24SHQoZR09BV0FZX1JFQVNPTl9VTlNQRUNJRklFRBAAEhoKFkdPQVdBWV9SRUFTT05fRFJBSU5JTkcQARIaChZHT0FXQVlfUkVBU09OX1JFUExBQ0VEEAJiBnByb3RvMw", [file_tidewire_v1_content, file_tidewire_v1_error, file_tidewire_v1_options]);
+  fileDesc("Chd0aWRld2lyZS92MS9mcmFtZS5wcm90bxILdGlkZXdpcmUudjEizAMKC0NsaWVudEZyYW1lEjUKBWxvZ2luGAEgASgLMhIudGlkZXdpcmUudjEuTG9naW5CENK1GAhsb2dpbl9va9i1GAFIABI9CgloZWFydGJlYXQYAiABKAsyFi50aWRld2lyZS52MS5IZWFydGJlYXRCENK1GAxoZWFydGJlYXRfb2tIABIwCgZ1cF9tc2cYAyABKAsyEi50aWRld2lyZS52MS5VcE1zZ0IK0rUYBnVwX2Fja0gAEh8KA2FjaxgEIAEoCzIQLnRpZGV3aXJlLnYxLkFja0gAEjAKBHN5bmMYBSABKAsyES50aWRld2lyZS52MS5TeW5jQg3StRgJc3luY19wYWdlSAASMwoFaGVhZHMYBiABKAsyEi50aWRld2lyZS52MS5IZWFkc0IO0rUYCmhlYWRzX3BhZ2VIABIqCglyZWFkX21hcmsYByABKAsyFS50aWRld2lyZS52MS5SZWFkTWFya0gAEisKBnNpZ25hbBgIIAEoCzIZLnRpZGV3aXJlLnYxLkNsaWVudFNpZ25hbEgAEiUKBmxvZ291dBgJIAEoCzITLnRpZGV3aXJlLnYxLkxvZ291dEgAOgSItRgBQgcKBWZyYW1lIrwDCgtTZXJ2ZXJGcmFtZRIoCghsb2dpbl9vaxgBIAEoCzIULnRpZGV3aXJlLnYxLkxvZ2luT2tIABIwCgxoZWFydGJlYXRfb2sYAiABKAsyGC50aWRld2lyZS52MS5IZWFydGJlYXRPa0gAEiQKBnVwX2FjaxgDIAEoCzISLnRpZGV3aXJlLnYxLlVwQWNrSAASJgoHdXBfbmFjaxgEIAEoCzITLnRpZGV3aXJlLnYxLlVwTmFja0gAEiEKBHB1c2gYBSABKAsyES50aWRld2lyZS52MS5QdXNoSAASKgoJc3luY19wYWdlGAYgASgLMhUudGlkZXdpcmUudjEuU3luY1BhZ2VIABIsCgpoZWFkc19wYWdlGAcgASgLMhYudGlkZXdpcmUudjEuSGVhZHNQYWdlSAASKwoGc2lnbmFsGAggASgLMhkudGlkZXdpcmUudjEuU2VydmVyU2lnbmFsSAASJQoGZ29hd2F5GAkgASgLMhMudGlkZXdpcmUudjEuR29hd2F5SAASIwoFZXJyb3IYCiABKAsyEi50aWRld2lyZS52MS5FcnJvckgAOgSItRgCQgcKBWZyYW1lIroBCgVMb2dpbhIUCgV0b2tlbhgBIAEoCUIFoLYYgCASFwoJZGV2aWNlX2lkGAIgASgJQgSgthhAEhYKCHBsYXRmb3JtGAMgASgJQgSgthggEhwKDmNsaWVudF92ZXJzaW9uGAQgASgJQgSgthhAEhYKCHN0b3JlX2lkGAUgASgJQgSgthhAEjQKDGNvbXByZXNzaW9ucxgGIAMoDjIYLnRpZGV3aXJlLnYxLkNvbXByZXNzaW9uQgSothgIIoYCCgdMb2dpbk9rEg8KB3VzZXJfaWQYASABKAYSEgoKc2Vzc2lvbl9pZBgCIAEoBhIOCgZkZXZpY2UYAyABKA0SDQoFZXBvY2gYBCABKAQSFgoObGFzdF9jbGllbnRfaWQYBSABKAQSEAoIc3RvcmVfaWQYBiABKAkSHQoVaGVhcnRiZWF0X2ludGVydmFsX21zGAcgASgNEhQKDGFja19kZWxheV9tcxgIIAEoDRIjCgZsaW1pdHMYCSABKAsyEy50aWRld2lyZS52MS5MaW1pdHMSFgoOc2VydmVyX3RpbWVfbXMYCiABKAMSGwoTdG9rZW5fZXhwaXJlc19hdF9tcxgLIAEoAyK4AwoGTGltaXRzEiEKEW1lc3NhZ2VfbWF4X2J5dGVzGAEgASgNQgawthiAgAgSHwoPZnJhbWVfbWF4X2J5dGVzGAIgASgNQgawthiAgAQSJAoWZnJhbWVzX3Blcl9tZXNzYWdlX21heBgDIAEoDUIEsLYYZBIhChFjb250ZW50X21heF9ieXRlcxgEIAEoDUIGsLYYgIABEhsKDWluX2ZsaWdodF9tYXgYBSABKA1CBLC2GCASIwoTaW5fZmxpZ2h0X21heF9ieXRlcxgGIAEoDUIGsLYYgIAEEhwKDXN5bmNfcGFnZV9tYXgYByABKA1CBbC2GMgBEiMKE3N5bmNfcGFnZV9tYXhfYnl0ZXMYCCABKA1CBrC2GICAAxIcCg5oZWFkc19wYWdlX21heBgJIAEoDUIEsLYYZBIiChRzeW5jX3JhdGVfcGVyX3NlY29uZBgKIAEoDUIEsLYYChIbCg1tZXNzYWdlX2J1cnN0GAsgASgNQgSwthg8EiUKF21lc3NhZ2VfcmF0ZV9wZXJfc2Vjb25kGAwgASgNQgSwthgKEhYKB2Fja19tYXgYDSABKA1CBbC2GPQDIiMKCUhlYXJ0YmVhdBIWCg5jbGllbnRfdGltZV9tcxgBIAEoAyI9CgtIZWFydGJlYXRPaxIWCg5jbGllbnRfdGltZV9tcxgBIAEoAxIWCg5zZXJ2ZXJfdGltZV9tcxgCIAEoAyJ+CgVVcE1zZxIRCgljbGllbnRfaWQYASABKAQSGQoPY29udmVyc2F0aW9uX2lkGAIgASgGSAASFgoMcGVlcl91c2VyX2lkGAMgASgGSAASJQoHY29udGVudBgEIAEoCzIULnRpZGV3aXJlLnYxLkNvbnRlbnRCCAoGdGFyZ2V0IlYKBlN0b3JlZBIXCg9jb252ZXJzYXRpb25faWQYASABKAYSCwoDc2VxGAIgASgEEhIKCm1lc3NhZ2VfaWQYAyABKAYSEgoKc2VudF9hdF9tcxgEIAEoAyJ3CgVVcEFjaxIRCgljbGllbnRfaWQYASABKAQSJQoGc3RvcmVkGAIgASgLMhMudGlkZXdpcmUudjEuU3RvcmVkSAASKQoHcmVmdXNlZBgDIAEoDjIWLnRpZGV3aXJlLnYxLkVycm9yQ29kZUgAQgkKB291dGNvbWUiWwoGVXBOYWNrEhAKCGV4cGVjdGVkGAEgASgEEicKBnJlYXNvbhgCIAEoDjIXLnRpZGV3aXJlLnYxLk5hY2tSZWFzb24SFgoOcmV0cnlfYWZ0ZXJfbXMYAyABKA0iLQoEUHVzaBIlCgdtZXNzYWdlGAEgASgLMhQudGlkZXdpcmUudjEuTWVzc2FnZSIuCgZDdXJzb3ISFwoPY29udmVyc2F0aW9uX2lkGAEgASgGEgsKA3NlcRgCIAEoBCIyCgNBY2sSKwoHY3Vyc29ycxgBIAMoCzITLnRpZGV3aXJlLnYxLkN1cnNvckIFqLYY9AMiVQoEU3luYxISCgpyZXF1ZXN0X2lkGAEgASgEEhcKD2NvbnZlcnNhdGlvbl9pZBgCIAEoBhIRCglhZnRlcl9zZXEYAyABKAQSDQoFbGltaXQYBCABKA0iLAoFUmVzZXQSEQoJZmxvb3Jfc2VxGAEgASgEEhAKCGhlYWRfc2VxGAIgASgEIvYBCghTeW5jUGFnZRISCgpyZXF1ZXN0X2lkGAEgASgEEhcKD2NvbnZlcnNhdGlvbl9pZBgCIAEoBhIhCgVyZXNldBgDIAEoCzISLnRpZGV3aXJlLnYxLlJlc2V0EiYKCG1lc3NhZ2VzGAQgAygLMhQudGlkZXdpcmUudjEuTWVzc2FnZRIQCghoZWFkX3NlcRgFIAEoBBIQCghoYXNfbW9yZRgGIAEoCBIlCgVlcnJvchgHIAEoDjIWLnRpZGV3aXJlLnYxLkVycm9yQ29kZRInCgZwYWNrZWQYCCABKAsyFy50aWRld2lyZS52MS5QYWNrZWRQYWdlImIKClBhY2tlZFBhZ2USLQoLY29tcHJlc3Npb24YASABKA4yGC50aWRld2lyZS52MS5Db21wcmVzc2lvbhIWCg51bnBhY2tlZF9ieXRlcxgCIAEoDRINCgVieXRlcxgDIAEoDCI5CgVIZWFkcxISCgpyZXF1ZXN0X2lkGAEgASgEEg0KBXNpbmNlGAIgASgEEg0KBWxpbWl0GAMgASgNIoICCgRIZWFkEhcKD2NvbnZlcnNhdGlvbl9pZBgBIAEoBhIrCgRraW5kGAIgASgOMh0udGlkZXdpcmUudjEuQ29udmVyc2F0aW9uS2luZBIUCgV0aXRsZRgDIAEoCUIFoLYY/wESFAoMcGVlcl91c2VyX2lkGAQgASgGEhAKCGhlYWRfc2VxGAUgASgEEhAKCHJlYWRfc2VxGAYgASgEEhQKDGhlYWRfY291bnRlchgHIAEoBBIUCgxyZWFkX2NvdW50ZXIYCCABKAQSEQoJaXNfbWVtYmVyGAkgASgIEiUKB3ByZXZpZXcYCiABKAsyFC50aWRld2lyZS52MS5NZXNzYWdlIo0BCglIZWFkc1BhZ2USEgoKcmVxdWVzdF9pZBgBIAEoBBIgCgVoZWFkcxgCIAMoCzIRLnRpZGV3aXJlLnYxLkhlYWQSEQoJd2F0ZXJtYXJrGAMgASgEEhAKCGhhc19tb3JlGAQgASgIEiUKBWVycm9yGAUgASgOMhYudGlkZXdpcmUudjEuRXJyb3JDb2RlIjAKCFJlYWRNYXJrEhcKD2NvbnZlcnNhdGlvbl9pZBgBIAEoBhILCgNzZXEYAiABKAQicAoMQ2xpZW50U2lnbmFsEiUKBnR5cGluZxgBIAEoCzITLnRpZGV3aXJlLnYxLlR5cGluZ0gAEjEKCHByZXNlbmNlGAIgASgLMh0udGlkZXdpcmUudjEuUHJlc2VuY2VJbnRlcmVzdEgAQgYKBGtpbmQiIQoGVHlwaW5nEhcKD2NvbnZlcnNhdGlvbl9pZBgBIAEoBiIrChBQcmVzZW5jZUludGVyZXN0EhcKCHVzZXJfaWRzGAEgAygGQgWothjIASLIAQoMU2VydmVyU2lnbmFsEg8KB3VzZXJfaWQYASABKAYSJQoGdHlwaW5nGAIgASgLMhMudGlkZXdpcmUudjEuVHlwaW5nSAASKQoIcHJlc2VuY2UYAyABKAsyFS50aWRld2lyZS52MS5QcmVzZW5jZUgAEiMKBHJlYWQYBCABKAsyEy50aWRld2lyZS52MS5DdXJzb3JIABIoCglkZWxpdmVyZWQYBSABKAsyEy50aWRld2lyZS52MS5DdXJzb3JIAEIGCgRraW5kIjMKCFByZXNlbmNlEg4KBm9ubGluZRgBIAEoCBIXCg9sYXN0X3NlZW5fYXRfbXMYAiABKAMiZwoGR29hd2F5EikKBnJlYXNvbhgBIAEoDjIZLnRpZGV3aXJlLnYxLkdvYXdheVJlYXNvbhIaChJyZWNvbm5lY3RfYWZ0ZXJfbXMYAiABKA0SFgoHYWRkcmVzcxgDIAEoCUIFoLYY/wEibQoFRXJyb3ISJAoEY29kZRgBIAEoDjIWLnRpZGV3aXJlLnYxLkVycm9yQ29kZRIVCgZhZHZpY2UYAiABKAlCBaC2GMgBEg8KB2Nsb3NpbmcYAyABKAgSFgoOcmV0cnlfYWZ0ZXJfbXMYBCABKA0iCAoGTG9nb3V0KkMKC0NvbXByZXNzaW9uEhsKF0NPTVBSRVNTSU9OX1VOU1BFQ0lGSUVEEAASFwoTQ09NUFJFU1NJT05fREVGTEFURRABKoUBCgpOYWNrUmVhc29uEhsKF05BQ0tfUkVBU09OX1VOU1BFQ0lGSUVEEAASFAoQTkFDS19SRUFTT05fSE9MRRABEhQKEE5BQ0tfUkVBU09OX1JBVEUQAhIUChBOQUNLX1JFQVNPTl9CVVNZEAMSGAoUTkFDS19SRUFTT05fQ09ORkxJQ1QQBCplCgxHb2F3YXlSZWFzb24SHQoZR09BV0FZX1JFQVNPTl9VTlNQRUNJRklFRBAAEhoKFkdPQVdBWV9SRUFTT05fRFJBSU5JTkcQARIaChZHT0FXQVlfUkVBU09OX1JFUExBQ0VEEAJiBnByb3RvMw", [file_tidewire_v1_content, file_tidewire_v1_error, file_tidewire_v1_options]);
 
 /**
  * What a device may say.
@@ -254,6 +254,13 @@ export type Login = Message<"tidewire.v1.Login"> & {
    * @generated from field: string store_id = 5;
    */
   storeId: string;
+
+  /**
+   * What the device can unpack; the gateway passes over what it does not know. Holds until the next login. At most 8.
+   *
+   * @generated from field: repeated tidewire.v1.Compression compressions = 6;
+   */
+  compressions: Compression[];
 };
 
 /**
@@ -876,6 +883,13 @@ export type SyncPage = Message<"tidewire.v1.SyncPage"> & {
    * @generated from field: tidewire.v1.ErrorCode error = 7;
    */
   error: ErrorCode;
+
+  /**
+   * Set if this page is packed, which only a device that has offered it gets. Then nothing else but `request_id` is set.
+   *
+   * @generated from field: tidewire.v1.PackedPage packed = 8;
+   */
+  packed?: PackedPage | undefined;
 };
 
 /**
@@ -884,6 +898,41 @@ export type SyncPage = Message<"tidewire.v1.SyncPage"> & {
  */
 export const SyncPageSchema: GenMessage<SyncPage> = /*@__PURE__*/
   messageDesc(file_tidewire_v1_frame, 16);
+
+/**
+ * A sync page, packed. A device that cannot unpack it as it says closes the connection, as after a malformed frame.
+ *
+ * @generated from message tidewire.v1.PackedPage
+ */
+export type PackedPage = Message<"tidewire.v1.PackedPage"> & {
+  /**
+   * How. Always one that the device has offered.
+   *
+   * @generated from field: tidewire.v1.Compression compression = 1;
+   */
+  compression: Compression;
+
+  /**
+   * Its size once it is unpacked, in bytes. At most 1 MiB, with all others of the same WebSocket message.
+   *
+   * @generated from field: uint32 unpacked_bytes = 2;
+   */
+  unpackedBytes: number;
+
+  /**
+   * Unpacked: an encoded SyncPage without `request_id` and `packed`.
+   *
+   * @generated from field: bytes bytes = 3;
+   */
+  bytes: Uint8Array;
+};
+
+/**
+ * Describes the message tidewire.v1.PackedPage.
+ * Use `create(PackedPageSchema)` to create a new message.
+ */
+export const PackedPageSchema: GenMessage<PackedPage> = /*@__PURE__*/
+  messageDesc(file_tidewire_v1_frame, 17);
 
 /**
  * Asks which conversations changed.
@@ -918,7 +967,7 @@ export type Heads = Message<"tidewire.v1.Heads"> & {
  * Use `create(HeadsSchema)` to create a new message.
  */
 export const HeadsSchema: GenMessage<Heads> = /*@__PURE__*/
-  messageDesc(file_tidewire_v1_frame, 17);
+  messageDesc(file_tidewire_v1_frame, 18);
 
 /**
  * The present state of a conversation for a user.
@@ -1002,7 +1051,7 @@ export type Head = Message<"tidewire.v1.Head"> & {
  * Use `create(HeadSchema)` to create a new message.
  */
 export const HeadSchema: GenMessage<Head> = /*@__PURE__*/
-  messageDesc(file_tidewire_v1_frame, 18);
+  messageDesc(file_tidewire_v1_frame, 19);
 
 /**
  * Conversations that changed.
@@ -1051,7 +1100,7 @@ export type HeadsPage = Message<"tidewire.v1.HeadsPage"> & {
  * Use `create(HeadsPageSchema)` to create a new message.
  */
 export const HeadsPageSchema: GenMessage<HeadsPage> = /*@__PURE__*/
-  messageDesc(file_tidewire_v1_frame, 19);
+  messageDesc(file_tidewire_v1_frame, 20);
 
 /**
  * Says up to where the user has read. It only moves forward; the device repeats it until a heads page shows it.
@@ -1079,7 +1128,7 @@ export type ReadMark = Message<"tidewire.v1.ReadMark"> & {
  * Use `create(ReadMarkSchema)` to create a new message.
  */
 export const ReadMarkSchema: GenMessage<ReadMark> = /*@__PURE__*/
-  messageDesc(file_tidewire_v1_frame, 20);
+  messageDesc(file_tidewire_v1_frame, 21);
 
 /**
  * Something fleeting that is not stored.
@@ -1116,7 +1165,7 @@ export type ClientSignal = Message<"tidewire.v1.ClientSignal"> & {
  * Use `create(ClientSignalSchema)` to create a new message.
  */
 export const ClientSignalSchema: GenMessage<ClientSignal> = /*@__PURE__*/
-  messageDesc(file_tidewire_v1_frame, 21);
+  messageDesc(file_tidewire_v1_frame, 22);
 
 /**
  * The user types.
@@ -1137,7 +1186,7 @@ export type Typing = Message<"tidewire.v1.Typing"> & {
  * Use `create(TypingSchema)` to create a new message.
  */
 export const TypingSchema: GenMessage<Typing> = /*@__PURE__*/
-  messageDesc(file_tidewire_v1_frame, 22);
+  messageDesc(file_tidewire_v1_frame, 23);
 
 /**
  * Whose presence the device wants to know. Replaces what it asked for before.
@@ -1158,7 +1207,7 @@ export type PresenceInterest = Message<"tidewire.v1.PresenceInterest"> & {
  * Use `create(PresenceInterestSchema)` to create a new message.
  */
 export const PresenceInterestSchema: GenMessage<PresenceInterest> = /*@__PURE__*/
-  messageDesc(file_tidewire_v1_frame, 23);
+  messageDesc(file_tidewire_v1_frame, 24);
 
 /**
  * Something fleeting that is not stored.
@@ -1218,7 +1267,7 @@ export type ServerSignal = Message<"tidewire.v1.ServerSignal"> & {
  * Use `create(ServerSignalSchema)` to create a new message.
  */
 export const ServerSignalSchema: GenMessage<ServerSignal> = /*@__PURE__*/
-  messageDesc(file_tidewire_v1_frame, 24);
+  messageDesc(file_tidewire_v1_frame, 25);
 
 /**
  * A user came or went.
@@ -1246,7 +1295,7 @@ export type Presence = Message<"tidewire.v1.Presence"> & {
  * Use `create(PresenceSchema)` to create a new message.
  */
 export const PresenceSchema: GenMessage<Presence> = /*@__PURE__*/
-  messageDesc(file_tidewire_v1_frame, 25);
+  messageDesc(file_tidewire_v1_frame, 26);
 
 /**
  * The connection will end soon. No `up_msg` is accepted from now on.
@@ -1281,7 +1330,7 @@ export type Goaway = Message<"tidewire.v1.Goaway"> & {
  * Use `create(GoawaySchema)` to create a new message.
  */
 export const GoawaySchema: GenMessage<Goaway> = /*@__PURE__*/
-  messageDesc(file_tidewire_v1_frame, 26);
+  messageDesc(file_tidewire_v1_frame, 27);
 
 /**
  * Something went wrong.
@@ -1323,7 +1372,7 @@ export type Error = Message<"tidewire.v1.Error"> & {
  * Use `create(ErrorSchema)` to create a new message.
  */
 export const ErrorSchema: GenMessage<Error> = /*@__PURE__*/
-  messageDesc(file_tidewire_v1_frame, 27);
+  messageDesc(file_tidewire_v1_frame, 28);
 
 /**
  * Ends the session.
@@ -1338,7 +1387,34 @@ export type Logout = Message<"tidewire.v1.Logout"> & {
  * Use `create(LogoutSchema)` to create a new message.
  */
 export const LogoutSchema: GenMessage<Logout> = /*@__PURE__*/
-  messageDesc(file_tidewire_v1_frame, 28);
+  messageDesc(file_tidewire_v1_frame, 29);
+
+/**
+ * How bytes are packed.
+ *
+ * @generated from enum tidewire.v1.Compression
+ */
+export enum Compression {
+  /**
+   * They are not.
+   *
+   * @generated from enum value: COMPRESSION_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * Raw DEFLATE (RFC 1951).
+   *
+   * @generated from enum value: COMPRESSION_DEFLATE = 1;
+   */
+  DEFLATE = 1,
+}
+
+/**
+ * Describes the enum tidewire.v1.Compression.
+ */
+export const CompressionSchema: GenEnum<Compression> = /*@__PURE__*/
+  enumDesc(file_tidewire_v1_frame, 0);
 
 /**
  * Why an `up_msg` was not taken.
@@ -1386,7 +1462,7 @@ export enum NackReason {
  * Describes the enum tidewire.v1.NackReason.
  */
 export const NackReasonSchema: GenEnum<NackReason> = /*@__PURE__*/
-  enumDesc(file_tidewire_v1_frame, 0);
+  enumDesc(file_tidewire_v1_frame, 1);
 
 /**
  * Why a connection will end.
@@ -1420,5 +1496,5 @@ export enum GoawayReason {
  * Describes the enum tidewire.v1.GoawayReason.
  */
 export const GoawayReasonSchema: GenEnum<GoawayReason> = /*@__PURE__*/
-  enumDesc(file_tidewire_v1_frame, 1);
+  enumDesc(file_tidewire_v1_frame, 2);
 

@@ -180,6 +180,7 @@ export const fieldLimits: Readonly<Record<string, readonly FieldLimit[]>> = {
     { name: "platform", key: "platform", maxBytes: 32 },
     { name: "client_version", key: "clientVersion", maxBytes: 64 },
     { name: "store_id", key: "storeId", maxBytes: 64 },
+    { name: "compressions", key: "compressions", maxItems: 8 },
   ],
   "tidewire.v1.UpMsg": [{ name: "content", key: "content", message: "tidewire.v1.Content" }],
   "tidewire.v1.Push": [{ name: "message", key: "message", message: "tidewire.v1.Message" }],
