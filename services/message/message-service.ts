@@ -14,6 +14,7 @@ import { callerOf } from "../context.js";
 import type { Publisher } from "../push/publish.js";
 import { type Sql, toTidewireError } from "../store/store.js";
 import { createDirectDirectory } from "./direct-directory.js";
+import { encodePage } from "./encode-page.js";
 import { heads } from "./heads.js";
 import { headsOf } from "./heads-of.js";
 import type { LogStore } from "./log-store.js";
@@ -54,7 +55,7 @@ export function createMessageService(dependencies: MessageDependencies): Service
     submitBatch: async (request) => ({ outcomes: await submitBatch(submitting, request) }),
     async sync(request) {
       const page = await translated(sync(logs, limits, request));
-      return { page: await packer.encode(page, request.compression) };
+      return { page: await packer.pack(encodePage(page), request.compression) };
     },
     heads: async (request) => ({ page: await translated(heads(logs, limits, request)) }),
     headsOf: async (request) => ({ page: await translated(headsOf(logs, request)) }),

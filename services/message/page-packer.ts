@@ -1,14 +1,14 @@
 import { promisify } from "node:util";
 import { constants, deflateRaw } from "node:zlib";
 import { create } from "@bufbuild/protobuf";
-import { Compression, type SyncPage, SyncPageSchema } from "../../gen/ts/tidewire/v1/frame_pb.js";
+import { Compression, SyncPageSchema } from "../../gen/ts/tidewire/v1/frame_pb.js";
 import { encode } from "../../runtime/binary.js";
 import type { Metrics } from "../../runtime/metrics.js";
 
-/** Encodes sync pages, and packs them where the device can unpack them and it is worth it. */
+/** Packs sync pages where the device can unpack them and it is worth it. */
 export interface PagePacker {
-  /** Resolves to an encoded SyncPage without a request_id. */
-  encode(page: SyncPage, compression: Compression): Promise<Uint8Array>;
+  /** Of an encoded SyncPage without a request_id. Resolves to one as well: the same, or one that it is packed in. */
+  pack(page: Uint8Array, compression: Compression): Promise<Uint8Array>;
 }
 
 /**
@@ -45,7 +45,7 @@ export function createPagePacker({
     return packing >= packingMax ? "busy" : undefined;
   }
 
-  async function pack(plain: Uint8Array): Promise<Uint8Array> {
+  async function deflated(plain: Uint8Array): Promise<Uint8Array> {
     packing++;
     try {
       const packed = {
@@ -60,15 +60,14 @@ export function createPagePacker({
   }
 
   return {
-    async encode(page, compression) {
-      const plain = encode(SyncPageSchema, page);
+    async pack(plain, compression) {
       if (compression !== Compression.DEFLATE) return plain;
       const outcome = obstacle(plain.length);
       if (outcome !== undefined) {
         pagesPacked.inc({ outcome });
         return plain;
       }
-      const packed = await pack(plain);
+      const packed = await deflated(plain);
       const isSmaller = packed.length < plain.length;
       pagesPacked.inc({ outcome: isSmaller ? "packed" : "no-smaller" });
       if (!isSmaller) return plain;

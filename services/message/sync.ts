@@ -1,30 +1,32 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { ErrorCode } from "../../gen/ts/tidewire/v1/error_pb.js";
-import { type SyncPage, SyncPageSchema } from "../../gen/ts/tidewire/v1/frame_pb.js";
+import { SyncPageSchema } from "../../gen/ts/tidewire/v1/frame_pb.js";
 import type { SyncRequest } from "../../gen/ts/tidewire/v1/message_pb.js";
 import { unreachable } from "../../runtime/error.js";
 import { toStoredId, toStoredSeq } from "../stored-ids.js";
+import type { Page } from "./encode-page.js";
 import type { LogStore } from "./log-store.js";
-import { toMessage } from "./message-rows.js";
+import type { MessageRow } from "./message-rows.js";
 import { planSync } from "./sync-plan.js";
 
 export type PageLimits = Readonly<{ syncPageMax: number; syncPageMaxBytes: number }>;
 
 /**
  * Reads the next stretch of a log, within the user's membership: at most `limit` messages, and none after the one with which
- * the page passes `syncPageMaxBytes`. Without a request_id.
+ * the page passes `syncPageMaxBytes`.
  */
 export async function sync(
   logs: Pick<LogStore, "readMembership" | "readStretch">,
   limits: PageLimits,
   request: SyncRequest,
-): Promise<SyncPage> {
+): Promise<Page> {
   const conversationId = toStoredId(request.conversationId);
   const afterSeq = toStoredSeq(request.afterSeq);
   const { intervals, headSeq } = await logs.readMembership(conversationId, request.userId);
   const plan = planSync({ afterSeq, intervals, headSeq });
-  const page = (fields: MessageInitShape<typeof SyncPageSchema>) =>
-    create(SyncPageSchema, { conversationId: request.conversationId, ...fields });
+  const page = (fields: MessageInitShape<typeof SyncPageSchema>, rows: readonly MessageRow[] = []): Page => {
+    return { head: create(SyncPageSchema, { conversationId: request.conversationId, ...fields }), rows };
+  };
   switch (plan.kind) {
     case "unknown":
       return page({ error: ErrorCode.UNKNOWN_CONVERSATION });
@@ -38,7 +40,7 @@ export async function sync(
       const stretch = { conversationId, firstSeq, lastSeq, limit, maxBytes: limits.syncPageMaxBytes };
       const rows = await logs.readStretch(stretch);
       const heldSeq = rows.at(-1)?.seq ?? plan.headSeq;
-      return page({ messages: rows.map(toMessage), headSeq: plan.headSeq, hasMore: heldSeq < plan.headSeq });
+      return page({ headSeq: plan.headSeq, hasMore: heldSeq < plan.headSeq }, rows);
     }
     default:
       return unreachable(plan);

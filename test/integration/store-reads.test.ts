@@ -1,13 +1,14 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
-import { create } from "@bufbuild/protobuf";
+import { create, fromBinary } from "@bufbuild/protobuf";
 import { ErrorCode } from "../../gen/ts/tidewire/v1/error_pb.js";
-import type { HeadsPage } from "../../gen/ts/tidewire/v1/frame_pb.js";
+import { type HeadsPage, type SyncPage, SyncPageSchema } from "../../gen/ts/tidewire/v1/frame_pb.js";
 import { HeadsRequestSchema, SyncRequestSchema } from "../../gen/ts/tidewire/v1/message_pb.js";
 import { systemClock } from "../../runtime/clock.js";
 import { createIdGenerator } from "../../runtime/ids.js";
 import { openDirect } from "../../services/conversation/direct.js";
 import { type AppendSender, append } from "../../services/message/append.js";
+import { encodePage } from "../../services/message/encode-page.js";
 import { heads } from "../../services/message/heads.js";
 import { createLogStore } from "../../services/message/sql-log-store.js";
 import { sync } from "../../services/message/sync.js";
@@ -30,8 +31,10 @@ describeOnEachEngine("reading the log", (store) => {
     }
   }
 
-  const syncAfter = (userId: bigint, conversationId: bigint, afterSeq: bigint, limit = 0) =>
-    sync(createLogStore(store().sql), limits, create(SyncRequestSchema, { userId, conversationId, afterSeq, limit }));
+  async function syncAfter(userId: bigint, conversationId: bigint, afterSeq: bigint, limit = 0): Promise<SyncPage> {
+    const request = create(SyncRequestSchema, { userId, conversationId, afterSeq, limit });
+    return fromBinary(SyncPageSchema, encodePage(await sync(createLogStore(store().sql), limits, request)));
+  }
 
   const headsSince = (userId: bigint, since = 0n, limit = 0) =>
     heads(createLogStore(store().sql), limits, create(HeadsRequestSchema, { userId, since, limit }));

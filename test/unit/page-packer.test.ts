@@ -26,9 +26,9 @@ function pageOf(bytes: number, content: "zeros" | "rubbish" = "zeros"): SyncPage
 
 function world() {
   const metrics = createMetrics();
-  const { encode: encodePage } = createPagePacker(metrics);
+  const packer = createPagePacker(metrics);
   return {
-    encodePage,
+    encodePage: (page: SyncPage, compression: Compression) => packer.pack(encode(SyncPageSchema, page), compression),
     async counts() {
       const { values: pages } = await metrics.pagesPacked.get();
       const { values: bytes } = await metrics.packedBytes.get();

@@ -1,10 +1,8 @@
 import type { Client, Interceptor } from "@connectrpc/connect";
 import { AccountService } from "../../../gen/ts/tidewire/v1/account_pb.js";
 import { ConversationService } from "../../../gen/ts/tidewire/v1/conversation_pb.js";
-import { SyncPageSchema } from "../../../gen/ts/tidewire/v1/frame_pb.js";
 import type { LimitValues } from "../../../gen/ts/tidewire/v1/limits.js";
 import { MessageService } from "../../../gen/ts/tidewire/v1/message_pb.js";
-import { encode } from "../../../runtime/binary.js";
 import type { Clock } from "../../../runtime/clock.js";
 import type { Fabric } from "../../../runtime/fabric/fabric.js";
 import { createIdGenerator, type IdGenerator } from "../../../runtime/ids.js";
@@ -12,6 +10,7 @@ import type { Logger } from "../../../runtime/log.js";
 import type { Metrics } from "../../../runtime/metrics.js";
 import { checkLimits } from "../../../services/check-limits.js";
 import type { DirectDirectory } from "../../../services/message/direct-directory.js";
+import { encodePage } from "../../../services/message/encode-page.js";
 import { heads } from "../../../services/message/heads.js";
 import { headsOf } from "../../../services/message/heads-of.js";
 import { readEntries } from "../../../services/message/read-entries.js";
@@ -83,7 +82,7 @@ function createMessages(parts: Parts): Client<typeof MessageService> {
       outcomes: await submitBatch(submitting, request),
     })),
     sync: callOf(method.sync, interceptors, async (request) => ({
-      page: encode(SyncPageSchema, await sync(logs, limits, request)),
+      page: encodePage(await sync(logs, limits, request)),
     })),
     heads: callOf(method.heads, interceptors, async (request) => ({ page: await heads(logs, limits, request) })),
     headsOf: callOf(method.headsOf, interceptors, async (request) => ({ page: await headsOf(logs, request) })),
