@@ -25,7 +25,7 @@ export async function sync(
   const { intervals, headSeq } = await logs.readMembership(conversationId, request.userId);
   const plan = planSync({ afterSeq, intervals, headSeq });
   const page = (fields: MessageInitShape<typeof SyncPageSchema>, rows: readonly MessageRow[] = []): Page => {
-    return { head: create(SyncPageSchema, { conversationId: request.conversationId, ...fields }), rows };
+    return { about: create(SyncPageSchema, { conversationId: request.conversationId, ...fields }), rows };
   };
   switch (plan.kind) {
     case "unknown":

@@ -15,10 +15,16 @@ export function encodePush(entry: Committed): Uint8Array {
   const messageLength = lengthOfMessage(entry);
   const pushLength = lengthOfBytes(messageLength);
   const frameLength = lengthOfBytes(pushLength);
-  const frame = Buffer.allocUnsafe(varintLength(frameLength) + frameLength);
+  const frame = allocate(varintLength(frameLength) + frameLength);
   let offset = writeVarint(frame, 0, frameLength);
   offset = writeHead(frame, offset, pushTag, pushLength);
   offset = writeHead(frame, offset, messageTag, messageLength);
   writeMessage(frame, offset, entry);
   return frame;
+}
+
+/** Of the pool that Node keeps for small buffers: memory of its own costs more than writing the frame does. */
+function allocate(length: number): Uint8Array {
+  const { buffer, byteOffset } = Buffer.allocUnsafe(length);
+  return new Uint8Array(buffer, byteOffset, length);
 }

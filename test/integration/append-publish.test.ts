@@ -95,7 +95,7 @@ describe("publishing", () => {
         create(ServerFrameSchema, { frame: { case: "push", value: { message } } }),
       );
       const bytes = encodePush(committed);
-      assert.deepEqual(new Uint8Array(bytes.subarray(bytes.length - frame.length)), frame);
+      assert.deepEqual(bytes.subarray(bytes.length - frame.length), frame);
       assert.deepEqual((await decodeFrames(bytes)).length, 1);
     }
   });

@@ -37,20 +37,26 @@ describe("an encoded page", () => {
   it("is what the generated code writes, message by message", () => {
     for (const row of rows) {
       const expected = toBinary(SyncPageSchema, create(SyncPageSchema, { messages: [toMessage(row)] }));
-      assert.deepEqual(encodePage({ head: create(SyncPageSchema), rows: [row] }), expected);
+      assert.deepEqual(encodePage({ about: create(SyncPageSchema), rows: [row] }), expected);
     }
   });
 
-  it("has its head before its messages, and memory of its own", () => {
-    const head = create(SyncPageSchema, { conversationId: 9n, headSeq: 300n, hasMore: true });
-    const page = encodePage({ head, rows });
-    const messages = toBinary(SyncPageSchema, create(SyncPageSchema, { messages: rows.map(toMessage) }));
-    assert.deepEqual(page, new Uint8Array(Buffer.concat([toBinary(SyncPageSchema, head), messages])));
+  it("has its fields in the usual order, and memory of its own", () => {
+    const fields = {
+      conversationId: 9n,
+      reset: { floorSeq: 1n, headSeq: 300n },
+      headSeq: 300n,
+      hasMore: true,
+      error: 5,
+    };
+    const page = encodePage({ about: create(SyncPageSchema, fields), rows });
+    const expected = create(SyncPageSchema, { ...fields, messages: rows.map(toMessage) });
+    assert.deepEqual(page, toBinary(SyncPageSchema, expected));
     assert.equal(page.byteLength, page.buffer.byteLength);
   });
 
-  it("is its head if there are no messages", () => {
-    const head = create(SyncPageSchema, { error: ErrorCode.UNKNOWN_CONVERSATION });
-    assert.deepEqual(encodePage({ head, rows: [] }), toBinary(SyncPageSchema, head));
+  it("may have no messages", () => {
+    const about = create(SyncPageSchema, { error: ErrorCode.UNKNOWN_CONVERSATION });
+    assert.deepEqual(encodePage({ about, rows: [] }), toBinary(SyncPageSchema, about));
   });
 });
