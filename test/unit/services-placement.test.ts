@@ -9,7 +9,7 @@ import { readWhole } from "../../runtime/port-transport.js";
 import { createAdaptiveClient, createAdaptiveTransport } from "../../services/threads/adaptive.js";
 import { createPlacement } from "../../services/threads/placement.js";
 
-const limits = { batchMinBytes: 100, hereMax: 2 };
+const limits = { batchMinBytes: 100, hereMax: 2, threadMax: 10 };
 const path = (method: string) => `/tidewire.v1.MessageService/${method}`;
 
 describe("the placement of calls", () => {
@@ -27,6 +27,16 @@ describe("the placement of calls", () => {
     assert.equal(placement.begin(path("Sync"), 10), "thread");
     placement.end("here");
     assert.equal(placement.begin(path("Sync"), 10), "here");
+  });
+
+  it("hands nothing over while the threads have enough to do", () => {
+    const placement = createPlacement({ ...limits, threadMax: 2 });
+    const begin = (bytes: number) => placement.begin(path("SubmitBatch"), bytes);
+    assert.deepEqual([begin(100), begin(100), begin(100)], ["thread", "thread", "here"]);
+    placement.end("here");
+    assert.equal(begin(100), "here");
+    placement.end("thread");
+    assert.equal(begin(100), "thread");
   });
 
   it("leaves alone what is not about messages of devices", () => {
