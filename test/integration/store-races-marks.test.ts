@@ -8,31 +8,31 @@ import { leaveGroup } from "../../services/group/leave-group.js";
 import { append } from "../../services/message/append.js";
 import type { DeliveredMark } from "../../services/message/log-store.js";
 import { both, byConversation, byUser } from "../../services/push/committed.js";
-import { connect, type Sql, type Transaction } from "../../services/store/sql.js";
-import { openStore } from "../../services/store/store.js";
-import { type Actor, createRace, type Race } from "../support/interleave.js";
+import type { Sql, Transaction } from "../../services/store/sql.js";
+import type { Actor } from "../support/interleave.js";
 import { createDevice, createGroup, createUsers, row } from "../support/log-world.js";
-import { sharedPostgres } from "../support/postgres.js";
-import { appending, appendSystemEntry, placedBy, runBehind, runEveryOrder, transaction } from "../support/races.js";
+import {
+  appending,
+  appendSystemEntry,
+  openRaceWorld,
+  placedBy,
+  type RaceWorld,
+  transaction,
+} from "../support/races.js";
 
 describe("races of routing and delivered marks in the store", () => {
+  let world: RaceWorld;
   let sql: Sql;
-  let race: Race;
 
   before(async () => {
-    const url = await (await sharedPostgres()).createDatabase();
-    await (await openStore({ database: { kind: "server", url } }))[Symbol.asyncDispose]();
-    sql = connect({ kind: "server", url }, { max: 2 });
-    race = await createRace(url, 3);
+    world = await openRaceWorld();
+    sql = world.sql;
   });
 
-  after(async () => {
-    await race[Symbol.asyncDispose]();
-    await sql.end({ timeout: 1 });
-  });
+  after(() => world[Symbol.asyncDispose]());
 
   it("never goes back to announcing a conversation once an append has ended that time, whatever clocks say", async () => {
-    const ran = await runEveryOrder(race, async () => {
+    const ran = await world.everyOrder(async () => {
       const [ann, bob] = [await createDevice(sql), await createDevice(sql)];
       const group = await createGroup(sql, ann.userId, bob.userId);
       await sql`update conversation set routing = 3, routing_until_ms = 1000 where conversation_id = ${group}`;
@@ -54,7 +54,7 @@ describe("races of routing and delivered marks in the store", () => {
   });
 
   it("tells every append by the routing that the change of members before it left", async () => {
-    const ran = await runEveryOrder(race, async () => {
+    const ran = await world.everyOrder(async () => {
       const ann = await createDevice(sql);
       const group = await createGroup(sql, ann.userId);
       const message = appending(ann, row(group, 1n, "ann"));
@@ -101,7 +101,7 @@ describe("races of routing and delivered marks in the store", () => {
         appending({ userId, device: 1, epoch: 1n }, row(conversationId, 3n, "lost"), { end: "rollback" }),
     ];
     for (const other of others) {
-      await runEveryOrder(race, async () => {
+      await world.everyOrder(async () => {
         const ann = await createDevice(sql);
         const group = await createGroup(sql, ann.userId);
         await append(sql, { senders: [ann], rows: [row(group, 1n, "1"), row(group, 2n, "2")], nowMs: 1 });
@@ -128,7 +128,7 @@ describe("races of routing and delivered marks in the store", () => {
         await sql`update member set delivered_seq = 0, read_seq = 0 where conversation_id in (${first}, ${second})`;
         const hold = (connection: Sql) => connection`
           select from member where conversation_id = ${held} and user_id = ${ann.userId} for update`;
-        await runBehind(race, hold, raising("one", ...marks), other);
+        await world.behind(hold, raising("one", ...marks), other);
         for (const mark of marks) assert.equal(await deliveredTo(mark.userId, mark.conversationId), 1n);
       }
     }
@@ -154,7 +154,7 @@ describe("races of routing and delivered marks in the store", () => {
         },
         { callerId: owner, conversationId: group },
       );
-    await race.run(
+    await world.inOrder(
       [transaction("holder", hold), raising("marks", ...marks), { name: "leave", steps: [leaving] }],
       [0, 0, 1, 1, 2, 0, 1],
     );

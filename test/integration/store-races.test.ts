@@ -7,46 +7,34 @@ import { type AppendRow, type AppendSender, append } from "../../services/messag
 import { heads } from "../../services/message/heads.js";
 import { createLogStore } from "../../services/message/sql-log-store.js";
 import { connect, type Sql, type Transaction } from "../../services/store/sql.js";
-import { openStore } from "../../services/store/store.js";
-import { type Actor, createRace, type Race } from "../support/interleave.js";
+import type { Actor } from "../support/interleave.js";
 import { createDevice, createGroup, leaveWithin, login, logOf, row } from "../support/log-world.js";
-import { sharedPostgres } from "../support/postgres.js";
 import {
   appending,
   appendSystemEntry,
   companies,
-  type RaceStep,
-  type RaceStory,
-  runBehind,
-  runEveryOrder,
+  openRaceWorld,
+  type RaceWorld,
   transaction,
 } from "../support/races.js";
 
 for (const company of companies) {
   describe(`races in the store, of a message ${company}`, () => {
-    let url: string;
+    let world: RaceWorld;
     let sql: Sql;
-    let race: Race;
 
     before(async () => {
-      url = await (await sharedPostgres()).createDatabase();
-      await (await openStore({ database: { kind: "server", url } }))[Symbol.asyncDispose]();
-      sql = connect({ kind: "server", url }, { max: 2 });
-      race = await createRace(url, 3);
+      world = await openRaceWorld();
+      sql = world.sql;
     });
 
-    after(async () => {
-      await race[Symbol.asyncDispose]();
-      await sql.end({ timeout: 1 });
-    });
-
-    const forEveryOrder = (build: () => Promise<RaceStory>) => runEveryOrder(race, build);
+    after(() => world[Symbol.asyncDispose]());
 
     const sending = (sender: AppendSender, message: AppendRow, end?: "rollback") =>
       appending(sender, message, end ? { end, company } : { company });
 
     it("gives two appends to one conversation seqs without hole or repeat", async () => {
-      const ran = await forEveryOrder(async () => {
+      const ran = await world.everyOrder(async () => {
         const [ann, bob] = [await createDevice(sql), await createDevice(sql)];
         const group = await createGroup(sql, ann.userId, bob.userId);
         const first = sending(ann, row(group, 1n, "ann"));
@@ -70,7 +58,7 @@ for (const company of companies) {
     });
 
     it("leaves no hole behind an append that is rolled back", async () => {
-      await forEveryOrder(async () => {
+      await world.everyOrder(async () => {
         const [ann, bob] = [await createDevice(sql), await createDevice(sql)];
         const group = await createGroup(sql, ann.userId, bob.userId);
         const lost = sending(ann, row(group, 1n, "ann"), "rollback");
@@ -83,7 +71,7 @@ for (const company of companies) {
     });
 
     it("stores a message once that arrives twice at the same time, and gives both the same result", async () => {
-      await forEveryOrder(async () => {
+      await world.everyOrder(async () => {
         const ann = await createDevice(sql);
         const group = await createGroup(sql, ann.userId);
         const twins = [sending(ann, row(group, 1n, "once")), sending(ann, row(group, 1n, "once"))];
@@ -103,7 +91,7 @@ for (const company of companies) {
     });
 
     it("stores no message of a member after the entry with which it left", async () => {
-      const ran = await forEveryOrder(async () => {
+      const ran = await world.everyOrder(async () => {
         const ann = await createDevice(sql);
         const group = await createGroup(sql, ann.userId);
         const message = sending(ann, row(group, 1n, "ann"));
@@ -131,7 +119,7 @@ for (const company of companies) {
     });
 
     it("stores nothing of a session after the login that fenced it", async () => {
-      await forEveryOrder(async () => {
+      await world.everyOrder(async () => {
         const ann = await createDevice(sql);
         const group = await createGroup(sql, ann.userId);
         const message = sending(ann, row(group, 1n, "ann"));
@@ -162,7 +150,7 @@ for (const company of companies) {
     });
 
     it("never lets a device miss a change, whatever commits while it reads its heads", async () => {
-      const ran = await forEveryOrder(async () => {
+      const ran = await world.everyOrder(async () => {
         const [ann, bob, reader] = [await createDevice(sql), await createDevice(sql), await createDevice(sql)];
         const groups = [
           await createGroup(sql, ann.userId, reader.userId),
@@ -197,7 +185,7 @@ for (const company of companies) {
     });
 
     it("gives a system entry its own seq between appends", async () => {
-      await forEveryOrder(async () => {
+      await world.everyOrder(async () => {
         const ann = await createDevice(sql);
         const group = await createGroup(sql, ann.userId);
         const message = sending(ann, row(group, 1n, "ann"));
@@ -217,23 +205,15 @@ for (const company of companies) {
 }
 
 describe("races in the store, of batches", () => {
-  let url: string;
+  let world: RaceWorld;
   let sql: Sql;
-  let race: Race;
 
   before(async () => {
-    url = await (await sharedPostgres()).createDatabase();
-    await (await openStore({ database: { kind: "server", url } }))[Symbol.asyncDispose]();
-    sql = connect({ kind: "server", url }, { max: 2 });
-    race = await createRace(url, 3);
+    world = await openRaceWorld();
+    sql = world.sql;
   });
 
-  after(async () => {
-    await race[Symbol.asyncDispose]();
-    await sql.end({ timeout: 1 });
-  });
-
-  const raceBehind = (...[hold, first, second]: [RaceStep, Actor, Actor]) => runBehind(race, hold, first, second);
+  after(() => world[Symbol.asyncDispose]());
 
   /** A transaction that appends several rows in one batch. */
   function batch(senders: AppendSender[], rows: AppendRow[]): Actor {
@@ -244,7 +224,7 @@ describe("races in the store, of batches", () => {
     const [ann, bob] = [await createDevice(sql), await createDevice(sql)];
     const group = await createGroup(sql, ann.userId, bob.userId);
     const rows = [row(group, 1n, "one"), row(group, 1n, "two", { sender: 1 })];
-    await raceBehind(
+    await world.behind(
       (connection) => connection`select from device where user_id = ${ann.userId} for update`,
       batch([ann, bob], rows),
       batch([bob, ann], rows.map((message) => ({ ...message, sender: 1 - message.sender })).reverse()),
@@ -256,7 +236,7 @@ describe("races in the store, of batches", () => {
     const [ann, bob] = [await createDevice(sql), await createDevice(sql)];
     const first = await createGroup(sql, ann.userId, bob.userId);
     const second = await createGroup(sql, ann.userId, bob.userId);
-    await raceBehind(
+    await world.behind(
       (connection) => connection`select from conversation where conversation_id = ${first} for update`,
       batch([ann], [row(first, 1n, "ann"), row(second, 2n, "ann")]),
       batch([bob], [row(second, 1n, "bob"), row(first, 2n, "bob")]),
@@ -266,7 +246,7 @@ describe("races in the store, of batches", () => {
 
   it("lets paging through heads get on while an older transaction is still open", async () => {
     const reader = await createDevice(sql);
-    const held = connect({ kind: "server", url }, { max: 1 });
+    const held = connect({ kind: "server", url: world.url }, { max: 1 });
     await held`begin`;
     await held`select pg_current_xact_id()`;
     const groups: bigint[] = [];

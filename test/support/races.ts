@@ -7,17 +7,49 @@ import {
   type Placed,
 } from "../../services/message/append.js";
 import { appendEvent } from "../../services/message/append-event.js";
-import type { Sql } from "../../services/store/sql.js";
-import type { Transaction } from "../../services/store/store.js";
-import { type Actor, allOrders, type Race } from "./interleave.js";
+import { connect, type Sql } from "../../services/store/sql.js";
+import { openStore, type Transaction } from "../../services/store/store.js";
+import { type Actor, allOrders, createRace, type Race } from "./interleave.js";
+import { sharedPostgres } from "./postgres.js";
 
 export type RaceStep = Actor["steps"][number];
 
 /** Who races in one world, and what has to hold when all have ended. */
 export type RaceStory = { actors: Actor[]; check: () => Promise<void> };
 
-/** Runs one world for every order of the steps of its actors. @returns how many that were. */
-export async function runEveryOrder(race: Race, build: () => Promise<RaceStory>): Promise<number> {
+/** A fresh database, and three connections for those who race in it. */
+export interface RaceWorld extends AsyncDisposable {
+  readonly url: string;
+  /** For what comes before and after a race. */
+  readonly sql: Sql;
+  /** Runs one story for every order of the steps of its actors. @returns how many that were. */
+  everyOrder(build: () => Promise<RaceStory>): Promise<number>;
+  /** Runs the steps of these actors in this order, each number being an actor's. */
+  inOrder: Race["run"];
+  /** A transaction that holds a lock until both others wait, of three steps each, with what they hold by then. */
+  behind(hold: RaceStep, first: Actor, second: Actor): Promise<void>;
+}
+
+export async function openRaceWorld(): Promise<RaceWorld> {
+  const url = await (await sharedPostgres()).createDatabase();
+  await (await openStore({ database: { kind: "server", url } }))[Symbol.asyncDispose]();
+  const sql = connect({ kind: "server", url }, { max: 2 });
+  const race = await createRace(url, 3);
+  return {
+    url,
+    sql,
+    everyOrder: (build) => runEveryOrder(race, build),
+    inOrder: race.run,
+    behind: (hold, first, second) =>
+      race.run([transaction("holder", hold), first, second], [0, 0, 1, 1, 2, 2, 0, 1, 2]),
+    async [Symbol.asyncDispose]() {
+      await race[Symbol.asyncDispose]();
+      await sql.end({ timeout: 1 });
+    },
+  };
+}
+
+async function runEveryOrder(race: Race, build: () => Promise<RaceStory>): Promise<number> {
   const orders = allOrders((await build()).actors.map((actor) => actor.steps.length));
   for (const order of orders) {
     const { actors, check } = await build();
@@ -26,11 +58,6 @@ export async function runEveryOrder(race: Race, build: () => Promise<RaceStory>)
     await check().catch((cause: unknown) => assert.fail(`${story}: ${cause}`));
   }
   return orders.length;
-}
-
-/** A transaction that holds a lock until both others wait, of three steps each, with what they hold by then. */
-export function runBehind(race: Race, hold: RaceStep, first: Actor, second: Actor): Promise<void> {
-  return race.run([transaction("holder", hold), first, second], [0, 0, 1, 1, 2, 2, 0, 1, 2]);
 }
 
 /** `work` in a transaction, in three steps. */
