@@ -22,13 +22,16 @@ export type Address =
 const lockTimeoutMs = 1_000;
 /** A statement that runs longer, or a transaction that idles longer, fails. Below the deadline of any RPC. In milliseconds. */
 const statementTimeoutMs = 3_000;
-/** How long to wait for a connection, in seconds. */
-const connectTimeoutS = 2;
+/**
+ * How long to wait for a connection, in seconds. The embedded database is a thread of this process: if it takes long, the machine is
+ * slow, and nothing else would be faster.
+ */
+const connectTimeoutS = { server: 2, socket: 30 };
 /** The longest pause before another attempt to connect, in seconds: a database that is back is found again within it. */
 const backoffMaxS = 1;
 
 /**
- * A pool of at most `max` connections that are opened on demand. While the database is down, statements fail within two
+ * A pool of at most `max` connections that are opened on demand. While a server is down, statements fail within two
  * seconds or so, and succeed again as soon as it is back.
  */
 export function connect(address: Address, options: { max: number }): Sql {
@@ -38,7 +41,7 @@ export function connect(address: Address, options: { max: number }): Sql {
     types: { bigint: postgres.BigInt },
     fetch_types: false,
     prepare: true,
-    connect_timeout: connectTimeoutS,
+    connect_timeout: connectTimeoutS[address.kind],
     keep_alive: 30,
     backoff: (attempt: number) => Math.min(backoffMaxS, 0.05 * 2 ** attempt) * (0.5 + Math.random() / 2),
     onnotice: () => {},
