@@ -1,4 +1,4 @@
-import type { Client, Interceptor } from "@connectrpc/connect";
+import { type Client, createClient, type Interceptor, type ServiceImpl } from "@connectrpc/connect";
 import { AccountService } from "../../../gen/ts/tidewire/v1/account_pb.js";
 import { ConversationService } from "../../../gen/ts/tidewire/v1/conversation_pb.js";
 import type { LimitValues } from "../../../gen/ts/tidewire/v1/limits.js";
@@ -6,6 +6,7 @@ import { MessageService } from "../../../gen/ts/tidewire/v1/message_pb.js";
 import type { Clock } from "../../../runtime/clock.js";
 import type { Fabric } from "../../../runtime/fabric/fabric.js";
 import { createIdGenerator, type IdGenerator } from "../../../runtime/ids.js";
+import { createLocalTransport } from "../../../runtime/local-transport.js";
 import type { Logger } from "../../../runtime/log.js";
 import type { Metrics } from "../../../runtime/metrics.js";
 import { checkLimits } from "../../../services/check-limits.js";
@@ -23,7 +24,6 @@ import type { GroupCaller, GroupChange } from "../store/grouping.js";
 import type { StoreClient } from "../store/store-client.js";
 import type { StoreModel } from "../store/store-model.js";
 import { pairOf } from "../store/stored.js";
-import { callOf } from "./handlers.js";
 import { verifyToken } from "./tokens.js";
 
 /**
@@ -57,52 +57,53 @@ export function createSimServices(deps: SimServicesDeps): SimServices {
   const logs = deps.store.connect(clock);
   const ids = createIdGenerator({ nodeId: node.nodeId, clock, deadlineMonotonicMs: () => Number.POSITIVE_INFINITY });
   const publisher = createPublisher({ fabric, logs, clock, log, metrics });
-  const parts: Parts = { ...deps, logs, ids, publisher, interceptors: [translateErrors(log), checkLimits] };
+  const parts: Parts = { ...deps, logs, ids, publisher };
+  const interceptors: Interceptor[] = [translateErrors(log), checkLimits];
+  const transport = createLocalTransport((registry) => {
+    registry.service(AccountService, accountsOf(parts), { interceptors });
+    registry.service(ConversationService, conversationsOf(parts), { interceptors });
+    registry.service(MessageService, messagesOf(parts), { interceptors });
+  }, clock);
   const summarize = () => Promise.resolve();
   const upkeep = startUpkeep({ logs, fabric, publisher, summarize, owner: node.name, clock, log, metrics });
   return {
-    accounts: createAccounts(parts),
-    conversations: createConversations(parts),
-    messages: createMessages(parts),
+    accounts: createClient(AccountService, transport),
+    conversations: createClient(ConversationService, transport),
+    messages: createClient(MessageService, transport),
     ...createGroups(parts),
     [Symbol.asyncDispose]: () => upkeep[Symbol.asyncDispose](),
   };
 }
 
-type Parts = SimServicesDeps &
-  Readonly<{ logs: StoreClient; ids: IdGenerator; publisher: Publisher; interceptors: readonly Interceptor[] }>;
+type Parts = SimServicesDeps & Readonly<{ logs: StoreClient; ids: IdGenerator; publisher: Publisher }>;
 
-function createMessages(parts: Parts): Client<typeof MessageService> {
-  const { logs, ids, limits, interceptors } = parts;
-  const { method } = MessageService;
+function messagesOf(parts: Parts): Partial<ServiceImpl<typeof MessageService>> {
+  const { logs, ids, limits } = parts;
   const directory = createDirectory((userId, peerId) => logs.openDirect(ids, userId, peerId));
   const submitting = { ...parts, directory, contentMaxBytes: limits.contentMaxBytes };
-  const methods = {
-    submitBatch: callOf(method.submitBatch, interceptors, async (request) => ({
+  return {
+    submitBatch: async (request) => ({
       outcomes: await submitBatch(submitting, request),
-    })),
-    sync: callOf(method.sync, interceptors, async (request) => ({
+    }),
+    sync: async (request) => ({
       page: encodePage(await sync(logs, limits, request)),
-    })),
-    heads: callOf(method.heads, interceptors, async (request) => ({ page: await heads(logs, limits, request) })),
-    headsOf: callOf(method.headsOf, interceptors, async (request) => ({ page: await headsOf(logs, request) })),
-    entries: callOf(method.entries, interceptors, async (request) => ({ entries: await readEntries(logs, request) })),
+    }),
+    heads: async (request) => ({ page: await heads(logs, limits, request) }),
+    headsOf: async (request) => ({ page: await headsOf(logs, request) }),
+    entries: async (request) => ({ entries: await readEntries(logs, request) }),
   };
-  return methods as unknown as Client<typeof MessageService>;
 }
 
-function createConversations({ logs, interceptors }: Parts): Client<typeof ConversationService> {
-  const { method } = ConversationService;
-  const methods = {
-    markRead: callOf(method.markRead, interceptors, async ({ userId, cursors }) => {
+function conversationsOf({ logs }: Parts): Partial<ServiceImpl<typeof ConversationService>> {
+  return {
+    markRead: async ({ userId, cursors }) => {
       await logs.markRead(userId, cursors);
       return {};
-    }),
-    listInterests: callOf(method.listInterests, interceptors, async ({ userId }) => ({
+    },
+    listInterests: async ({ userId }) => ({
       interests: await logs.listInterests(userId),
-    })),
+    }),
   };
-  return methods as unknown as Client<typeof ConversationService>;
 }
 
 function createGroups({
@@ -129,23 +130,21 @@ function createGroups({
 }
 
 /** The part of AccountService that sessions need, step by step as the shipped one takes it. */
-function createAccounts({ clock, logs, publisher, interceptors }: Parts): Client<typeof AccountService> {
-  const { method } = AccountService;
+function accountsOf({ clock, logs, publisher }: Parts): Partial<ServiceImpl<typeof AccountService>> {
   const { storeId } = logs; // read when the process starts, as in life
-  const methods = {
-    openSession: callOf(method.openSession, interceptors, async ({ token, deviceId }) => {
+  return {
+    openSession: async ({ token, deviceId }) => {
       const { userId, expiresAtMs } = verifyToken(token, clock.nowMs());
       const opened = await logs.openSession(userId, deviceId);
       const { device, epoch } = opened;
       if (epoch > 1n) await publisher.fence([{ userId, device, epoch }]);
       return { ...opened, userId, storeId, tokenExpiresAtMs: BigInt(expiresAtMs) };
-    }),
-    renewSession: callOf(method.renewSession, interceptors, async ({ token }) => {
+    },
+    renewSession: async ({ token }) => {
       const { userId, expiresAtMs } = verifyToken(token, clock.nowMs());
       return { userId, tokenExpiresAtMs: BigInt(expiresAtMs) };
-    }),
+    },
   };
-  return methods as unknown as Client<typeof AccountService>;
 }
 
 /** Remembers pairs, as the shipped one does: once there is a conversation for a pair, it stays. */
