@@ -55,7 +55,7 @@ export async function startServer(config: Config, deps: ServerDeps): Promise<Ser
     await openStore({
       database,
       allowUnsafeDatabase: config.allowUnsafeDatabase,
-      appendConnectionsMax: config.lanes,
+      appendConnectionsMax: config.lanes * config.socketThreads, // each gateway has lanes of its own
       clock,
       log,
     }),
