@@ -104,27 +104,28 @@ function parseServerSettings({ server = [] }: Values): ServerSettings {
 
 type Values = Readonly<Record<string, string | boolean | (string | boolean)[] | undefined>>;
 
+const flagTypes = {
+  ...Object.fromEntries(
+    scenarios.flatMap(({ flags }) => Object.values(flags)).map(({ name }) => [name, { type: "string" }] as const),
+  ),
+  paced: { type: "boolean" },
+  database: { type: "string" },
+  server: { type: "string", multiple: true },
+  profile: { type: "string" },
+  json: { type: "string" },
+  html: { type: "string" },
+  help: { type: "boolean", short: "h" },
+} as const;
+
 function parse(argv: readonly string[]): { values: Values; positionals: string[] } {
-  const own = scenarios.flatMap(({ flags }) =>
-    Object.values(flags).map(({ name }) => [name, { type: "string" }] as const),
-  );
   try {
-    return parseArgs({
-      args: [...argv],
-      allowPositionals: true,
-      options: {
-        ...Object.fromEntries(own),
-        paced: { type: "boolean" },
-        database: { type: "string" },
-        server: { type: "string", multiple: true },
-        profile: { type: "string" },
-        json: { type: "string" },
-        html: { type: "string" },
-        help: { type: "boolean", short: "h" },
-      },
-    });
+    return parseArgs({ args: [...argv], allowPositionals: true, options: flagTypes });
   } catch (cause) {
-    throw invalid(cause instanceof Error ? cause.message : String(cause));
+    const message = cause instanceof Error ? cause.message : String(cause);
+    const [, unknown] = /^Unknown option '--?([^']+)'/.exec(message) ?? [];
+    if (unknown === undefined) throw invalid(message);
+    const closest = closestName(unknown, Object.keys(flagTypes));
+    throw invalid(`there is no option --${unknown}${closest === undefined ? "" : `; did you mean --${closest}?`}`);
   }
 }
 
